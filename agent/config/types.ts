@@ -1,0 +1,149 @@
+/** The configuration as a frozen value: what `config/parse` gives and everything else reads. */
+
+import type {Secret} from '../lib/secret.js';
+import type {AnnouncerName, Community, IpAddress, IpFamily, NextHop, Prefix, ServiceName} from '../types.js';
+
+export interface Config {
+  /** The main file; null when the configuration came from a text. */
+  readonly file: string | null;
+  /** Absolute, like every path below. */
+  readonly confD: string;
+  /** As configured; null: to be chosen (CONTRACT: local_address, else the lowest global IPv4, kept in state_dir). */
+  readonly routerId: IpAddress | null;
+  readonly stateDir: string;
+  readonly controlSocket: string;
+  /** null: host routes only. */
+  readonly allow: readonly AllowEntry[] | null;
+  readonly onStop: 'withdraw' | 'keep';
+  readonly onCrash: 'withdraw' | 'adopt';
+  readonly settleTimeoutMs: number;
+  readonly stopTimeoutMs: number;
+  readonly stepTimeoutMs: number;
+  readonly maxRunningChecks: number;
+  readonly log: LogConfig;
+  readonly kernel: KernelConfig | null;
+  readonly bgp: BgpConfig | null;
+  /** In file order; broken services are left out and reported as problems. */
+  readonly services: readonly ServiceConfig[];
+}
+
+/** A route passes if it lies in `prefix` and its length is between `ge` and `le`. */
+export interface AllowEntry {
+  readonly prefix: Prefix;
+  readonly ge: number;
+  readonly le: number;
+}
+
+export interface LogConfig {
+  readonly level: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent';
+  readonly format: 'json' | 'pretty' | 'auto';
+}
+
+export type AddressMode = 'when_up' | 'always' | 'never';
+
+export interface KernelConfig {
+  readonly interface: string;
+  readonly addresses: AddressMode;
+  readonly routes: boolean;
+  /** Routing table number (`main` = 254). */
+  readonly table: number;
+  readonly protocol: number;
+  readonly arp: 'check' | 'set' | 'off';
+}
+
+export interface BgpConfig {
+  readonly localAs: number;
+  readonly localAddress: IpAddress | null;
+  readonly localAddress6: IpAddress | null;
+  /** Alias → community, already resolved. */
+  readonly communities: Readonly<Record<string, Community>>;
+  readonly peers: readonly PeerConfig[];
+}
+
+/** One peer with everything inherited from `bgp:` filled in. */
+export interface PeerConfig {
+  readonly name: string;
+  readonly address: IpAddress;
+  readonly port: number;
+  readonly localAs: number;
+  readonly remoteAs: number | 'internal' | 'external';
+  /** Source address of the session; null: the kernel chooses. */
+  readonly localAddress: IpAddress | null;
+  /** Next hops for the family that is not the session's; null: found on the interface. */
+  readonly localAddress4: IpAddress | null;
+  readonly localAddress6: IpAddress | null;
+  /** null: directly connected (TTL 1 on eBGP); else the TTL of packets sent. */
+  readonly multihop: number | null;
+  readonly password: Secret | null;
+  readonly families: readonly IpFamily[];
+  readonly holdTimeMs: number;
+  readonly connectRetryMs: number;
+}
+
+/** The attributes of an announcement, all resolved. */
+export interface RouteAttributes {
+  readonly nextHop: NextHop;
+  readonly med: number | null;
+  readonly localPreference: number | null;
+  readonly communities: readonly Community[];
+  readonly asPathPrepend: number;
+}
+
+export interface AnnounceBlock extends RouteAttributes {
+  readonly via: readonly AnnouncerName[] | null;
+  readonly peers: readonly string[] | null;
+  /** Length announced instead of the prefix itself, by family. */
+  readonly aggregate: {readonly ipv4?: number; readonly ipv6?: number} | null;
+}
+
+/** Replaces an announce block key by key. */
+export type AnnounceOverride = Partial<RouteAttributes & Pick<AnnounceBlock, 'via' | 'peers'>>;
+
+export interface CheckConfig {
+  readonly name: string;
+  readonly type: string;
+  /** The check type's own keys, as its schema gave them; `checks/index.ts` makes a check of them. */
+  readonly options: unknown;
+  readonly intervalMs: number;
+  readonly fastIntervalMs: number;
+  /** A cron expression instead of the interval. */
+  readonly schedule: string | null;
+  readonly timeoutMs: number;
+  readonly rise: number;
+  readonly fall: number;
+  readonly onError: 'fail' | 'hold';
+  readonly errorLimitMs: number;
+}
+
+export interface ServiceConfig {
+  readonly name: ServiceName;
+  readonly file: string;
+  readonly line: number;
+  readonly prefixes: readonly Prefix[];
+  /** Host prefixes that go on the interface. */
+  readonly addresses: readonly Prefix[];
+  /** Resolved from the service's own `kernel:` and the main file; `never` without a `kernel:` block. */
+  readonly addressMode: AddressMode;
+  readonly kernelRoute: boolean;
+  readonly checks: readonly CheckConfig[];
+  readonly require: 'all' | 'any' | number;
+  readonly enabled: boolean;
+  readonly shared: 'any' | 'all' | null;
+  readonly drain: {readonly forMs: number; readonly override: AnnounceOverride};
+  readonly announce: readonly AnnounceBlock[];
+  readonly whenDegraded: AnnounceOverride | null;
+  readonly whenDown: {readonly fromStart: boolean; readonly override: AnnounceOverride} | 'withdraw';
+}
+
+/** Something wrong in a configuration, or worth a warning. */
+export interface Problem {
+  readonly severity: 'error' | 'warning';
+  readonly file: string;
+  /** From 1; 0 where a whole file is meant. */
+  readonly line: number;
+  readonly column: number;
+  /** What is wrong and what would be right, one line. */
+  readonly message: string;
+  /** Which part is unusable: the main file, or one service document. */
+  readonly scope: 'main' | 'service';
+}

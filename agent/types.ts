@@ -394,3 +394,25 @@ export type AgentEvent =
 
 /** Hands an event to every sink. Never throws. */
 export type Emit = (event: AgentEvent) => void;
+
+// ---------------------------------------------------------------------------------------------
+// The host's own network, as the kernel tells it
+
+export interface InterfaceAddress {
+  readonly interface: string;
+  readonly address: IpAddress;
+  /** Length of the connected network: 24 in 10.0.0.5/24. */
+  readonly length: number;
+  readonly scope: 'global' | 'link' | 'host' | 'other';
+  readonly tentative: boolean;
+  readonly deprecated: boolean;
+  readonly temporary: boolean;
+  readonly loopback: boolean;
+  readonly up: boolean;
+}
+
+/** What addresses this host has, now; listeners hear of every change. */
+export interface HostNetwork {
+  addresses(): readonly InterfaceAddress[];
+  on(listener: () => void): Cancel;
+}

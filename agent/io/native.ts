@@ -138,8 +138,8 @@ export const native: Native = {
   setNamespace: (fd) => void checked('setns', libc().setns(fd, 0)),
   poll(fd, onReadable) {
     let cancelled = false;
-    // koffi calls back from outside of any JavaScript scope: promises settled there would wait for whatever
-    // Node runs next. An immediate runs in the same turn of the loop, as Node's own callbacks do.
+    // What a callback of koffi throws is lost without a trace. An immediate runs in the same turn of the
+    // loop, and there a throw ends the process as it should.
     const handle = koffi().node.poll(fd, {readable: true}, () =>
       setImmediate(() => {
         if (!cancelled) onReadable();

@@ -191,11 +191,22 @@ export interface StreamClient {
 export type Settled = 'unknown' | 'up' | 'degraded' | 'down';
 export type AdminState = 'enabled' | 'drained' | 'disabled' | 'forced-up';
 
+/** Results in a row. Null before the first result that says anything. */
+export interface Run {
+  /** The newest verdict that counted; an error may count as a fail. */
+  readonly of: 'pass' | 'degraded' | 'fail';
+  /** Fails in a row, or successes (pass and degraded) in a row. */
+  readonly length: number;
+  /** Passes in a row. */
+  readonly passes: number;
+  /** Degraded results since the last pass. */
+  readonly degraded: number;
+}
+
 export interface CheckState {
   readonly name: string;
   readonly settled: Settled;
-  /** The verdict being counted and how often it came in a row; null before the first run. */
-  readonly run: {readonly of: 'pass' | 'degraded' | 'fail'; readonly length: number} | null;
+  readonly run: Run | null;
   /** Monotonic time at which the present row of errors began; null when the last run was none. */
   readonly errorSince: number | null;
   readonly last: CheckResult | null;

@@ -1,0 +1,160 @@
+/** What one service puts into the plan at one level of health: pure, and remembered per configuration. */
+
+import type {AnnounceBlock, AnnounceOverride, ServiceConfig} from '../config/types.js';
+import {remember} from '../lib/collections.js';
+import {familyOf, isHost, lengthOf, networkAt} from '../lib/prefix.js';
+import type {AnnouncerName, Prefix, Route, ServiceState} from '../types.js';
+
+/** How a service takes part, best first. `drained` keeps its addresses, without routes. */
+export type Level = 'up' | 'degraded' | 'draining' | 'last-resort' | 'drained' | 'out';
+
+/** A route and the addresses that must be on the interface before it is announced. */
+export interface Offer {
+  readonly route: Route;
+  readonly needs: readonly Prefix[];
+}
+
+export interface Contribution {
+  readonly offers: readonly Offer[];
+  readonly addresses: readonly Prefix[];
+}
+
+/** The level at which a service takes part. `draining`: the whole agent is about to stop. */
+export function levelOf(config: ServiceConfig, state: ServiceState, draining = false): Level {
+  if (state.admin === 'disabled') return 'out';
+  if (state.admin === 'drained') return state.wasUp ? 'drained' : 'out';
+  const level = healthLevel(config, state);
+  if (draining && level !== 'out') {
+    return Object.keys(config.drain.override).length > 0 ? 'draining' : 'drained';
+  }
+  return level;
+}
+
+function healthLevel(config: ServiceConfig, state: ServiceState): Level {
+  if (state.admin === 'forced-up') return 'up';
+  if (state.settled === 'up' || state.settled === 'degraded') return state.settled;
+  if (state.settled === 'unknown' || config.whenDown === 'withdraw') return 'out';
+  return state.wasUp || config.whenDown.fromStart ? 'last-resort' : 'out';
+}
+
+/** Remembers contributions, so that an unchanged service offers the same objects again. */
+export class Contributions {
+  readonly #made = new WeakMap<ServiceConfig, Map<Level, Contribution>>();
+
+  constructor(readonly announcers: readonly AnnouncerName[]) {}
+
+  of(config: ServiceConfig, level: Level): Contribution {
+    const levels = remember(this.#made, config, () => new Map<Level, Contribution>());
+    return remember(levels, level, () => contribute(config, level, this.announcers));
+  }
+}
+
+/** The offers and addresses of a service at a level. */
+export function contribute(
+  config: ServiceConfig,
+  level: Level,
+  announcers: readonly AnnouncerName[],
+): Contribution {
+  return {
+    offers:
+      level === 'out' || level === 'drained' ? [] : offersOf(config, overrideOf(config, level), announcers),
+    addresses: addressesOf(config, level),
+  };
+}
+
+/** Every prefix that a service could ever announce or put on the interface. */
+export function prefixesOf(config: ServiceConfig): readonly Prefix[] {
+  const announced = config.announce.flatMap((block) =>
+    config.prefixes.map((prefix) => announcedAs(prefix, block)),
+  );
+  return [...new Set([...announced, ...config.prefixes.filter(isHost), ...config.addresses])];
+}
+
+function addressesOf({addressMode, addresses}: ServiceConfig, level: Level): readonly Prefix[] {
+  if (addressMode === 'never') return [];
+  return addressMode === 'always' || level !== 'out' ? addresses : [];
+}
+
+function overrideOf(config: ServiceConfig, level: Level): AnnounceOverride {
+  if (level === 'degraded') return config.whenDegraded ?? {};
+  if (level === 'draining') return config.drain.override;
+  return level === 'last-resort' && config.whenDown !== 'withdraw' ? config.whenDown.override : {};
+}
+
+function offersOf(
+  config: ServiceConfig,
+  override: AnnounceOverride,
+  announcers: readonly AnnouncerName[],
+): readonly Offer[] {
+  const offers: Offer[] = [];
+  const hostRoutes = new Set<Prefix>();
+  for (const block of config.announce) {
+    const effective = {...block, ...override};
+    const via = announcers.filter((name) => effective.via?.includes(name) ?? true);
+    for (const prefix of config.prefixes) {
+      const needs = neededBy(prefix, config);
+      const daemons = via.filter((name) => name !== 'kernel');
+      if (daemons.length > 0) {
+        offers.push({route: routeOf(config, prefix, effective, daemons), needs});
+      }
+      if (!via.includes('kernel') || !(config.kernelRoute || effective.via?.includes('kernel'))) continue;
+      for (const host of isHost(prefix) ? [prefix] : needs) hostRoutes.add(host);
+    }
+  }
+  for (const host of hostRoutes) {
+    offers.push({route: hostRoute(config, host), needs: neededBy(host, config)});
+  }
+  return offers;
+}
+
+/** A host prefix needs its own address; a shorter one all addresses of the service that lie in it. */
+function neededBy(prefix: Prefix, {addressMode, addresses}: ServiceConfig): readonly Prefix[] {
+  if (addressMode === 'never') return [];
+  const length = lengthOf(prefix);
+  return addresses.filter((address) =>
+    isHost(prefix)
+      ? address === prefix
+      : familyOf(address) === familyOf(prefix) && networkAt(address, length) === prefix,
+  );
+}
+
+function routeOf(
+  config: ServiceConfig,
+  prefix: Prefix,
+  block: AnnounceBlock,
+  via: readonly AnnouncerName[],
+): Route {
+  const announced = announcedAs(prefix, block);
+  return {
+    prefix: announced,
+    owners: [config.name],
+    via,
+    peers: block.peers,
+    nextHop: block.nextHop,
+    med: block.med,
+    localPreference: block.localPreference,
+    communities: block.communities,
+    asPathPrepend: block.asPathPrepend,
+    aggregate: announced !== prefix,
+  };
+}
+
+function hostRoute(config: ServiceConfig, prefix: Prefix): Route {
+  return {
+    prefix,
+    owners: [config.name],
+    via: ['kernel'],
+    peers: null,
+    nextHop: 'self',
+    med: null,
+    localPreference: null,
+    communities: [],
+    asPathPrepend: 0,
+    aggregate: false,
+  };
+}
+
+function announcedAs(prefix: Prefix, {aggregate}: AnnounceBlock): Prefix {
+  const length = aggregate?.[familyOf(prefix)];
+  return length === undefined ? prefix : networkAt(prefix, length);
+}

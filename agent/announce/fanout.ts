@@ -1,0 +1,285 @@
+/**
+ * Hands every announcer its whole desired set, in a safe order, prefix by prefix (CONTRACT "Order"):
+ * a route goes out once its address is installed; an address goes off once its routes are gone from every announcer
+ * and `drain` is over. No prefix and no announcer waits for another one that is slow.
+ *
+ * Words: an *announced* prefix is one that daemons and the embedded speaker have; a *host* is an address with the
+ * host route of the same prefix. An announced prefix *leans on* the hosts that must be there while it is announced.
+ */
+
+import {remember} from '../lib/collections.js';
+import {emptyPlan, type OrderedPlan} from '../service/plan.js';
+import type {Address, Announcer, AnnouncerEvent, Cancel, Clock, Installer, Prefix, Route} from '../types.js';
+import {DesiredSet} from './desired-set.js';
+import {forEachDifferent, sameMembers, sortOut} from './planned.js';
+
+export interface FanoutOptions {
+  /** What puts addresses on the interface; null: nothing does, and no route waits for an address. */
+  readonly addresses: Installer<Address> | null;
+  /** The one named `kernel` gets the host routes; they go in with the routes and off after them. */
+  readonly announcers: readonly Announcer[];
+  readonly clock: Clock;
+  readonly stepTimeoutMs: number;
+}
+
+export class Fanout {
+  readonly #clock: Clock;
+  readonly #daemons: readonly DesiredSet<Route>[];
+  readonly #hostRoutes: DesiredSet<Route> | null;
+  readonly #addresses: DesiredSet<Address> | null;
+
+  #plan: OrderedPlan = {...emptyPlan, complete: false};
+  #planned = sortOut(this.#plan);
+
+  /** Addresses that are on the interface, as their installer tells. */
+  readonly #installed = new Set<Prefix>();
+  /** host → announced prefixes that lean on it, and the other way round. */
+  readonly #leaning = new Map<Prefix, Set<Prefix>>();
+  readonly #leansOn = new Map<Prefix, ReadonlySet<Prefix>>();
+  /** Hosts that something leaned on since they came in: only then is their host route not itself the announcement. */
+  readonly #wasLeanedOn = new Set<Prefix>();
+  readonly #drains = new Map<Prefix, Drain>();
+  readonly #drainMs = new Map<Prefix, number>();
+
+  readonly #dirtyAnnounced = new Set<Prefix>();
+  readonly #dirtyHosts = new Set<Prefix>();
+  #scheduled = false;
+  #flushing = false;
+  /** While withdrawing: hosts stay until `release`. */
+  #holdHosts = false;
+  #waiting: {readonly until: () => boolean; readonly done: () => void}[] = [];
+
+  constructor({addresses, announcers, clock, stepTimeoutMs}: FanoutOptions) {
+    this.#clock = clock;
+    const routes = (announcer: Announcer): DesiredSet<Route> =>
+      new DesiredSet({
+        installer: announcer,
+        clock,
+        stepTimeoutMs,
+        onEvent: () => {},
+        onOut: (prefix) => this.#touch(prefix),
+      });
+    const kernel = announcers.find(({name}) => name === 'kernel');
+    this.#daemons = announcers.filter(({name}) => name !== 'kernel').map(routes);
+    this.#hostRoutes = kernel ? routes(kernel) : null;
+    this.#addresses =
+      addresses &&
+      new DesiredSet({
+        installer: addresses,
+        clock,
+        stepTimeoutMs,
+        onEvent: (event) => this.#onAddress(event),
+        onOut: (prefix) => this.#touch(prefix),
+      });
+  }
+
+  /** Takes a new plan: everything that is to be there from now on. Returns at once. */
+  set(plan: OrderedPlan): void {
+    const before = this.#planned;
+    if (!sameMembers(this.#plan.adopt, plan.adopt) || this.#plan.complete !== plan.complete) {
+      for (const set of this.#sets()) set.touch();
+    }
+    this.#plan = plan;
+    this.#planned = sortOut(plan);
+    forEachDifferent(before.announced, this.#planned.announced, (prefix) => this.#dirtyAnnounced.add(prefix));
+    forEachDifferent(before.hostRoutes, this.#planned.hostRoutes, (prefix) => this.#dirtyHosts.add(prefix));
+    for (const prefix of before.addresses.keys()) {
+      if (!this.#planned.addresses.has(prefix)) this.#dirtyHosts.add(prefix);
+    }
+    for (const prefix of this.#planned.addresses.keys()) {
+      if (!before.addresses.has(prefix)) this.#dirtyHosts.add(prefix);
+    }
+    this.#flush();
+  }
+
+  /**
+   * Withdraws everything; resolves once nothing is announced any more (or was given up on) and every drain time is
+   * over. Host routes that something leaned on, and addresses, stay until `release`.
+   */
+  withdraw(): Promise<void> {
+    this.#holdHosts = true;
+    this.set(emptyPlan);
+    const parked = (prefix: Prefix): boolean => this.#drains.get(prefix)?.over ?? false;
+    return this.#until(
+      () =>
+        this.#daemons.every((daemon) => daemon.isEmpty) &&
+        !this.#hostRoutes?.isMoving &&
+        [this.#hostRoutes, this.#addresses].every((set) => !set || [...set.prefixes()].every(parked)),
+    );
+  }
+
+  /** After `withdraw`: host routes, then addresses off; resolves when they are gone or were given up on. */
+  release(): Promise<void> {
+    this.#holdHosts = false;
+    for (const set of [this.#hostRoutes, this.#addresses]) {
+      for (const prefix of set?.prefixes() ?? []) this.#dirtyHosts.add(prefix);
+    }
+    this.#flush();
+    return this.#until(() => [this.#hostRoutes, this.#addresses].every((set) => set?.isEmpty ?? true));
+  }
+
+  /** Resolves once no removal is under way any more; `release` and `withdraw` wait by themselves. */
+  quiet(): Promise<void> {
+    return this.#until(
+      () =>
+        ![...this.#daemons, this.#hostRoutes, this.#addresses].some((set) => set?.isMoving) &&
+        [...this.#planned.addresses.keys()].every((prefix) => this.#installed.has(prefix)),
+    );
+  }
+
+  /** Stops listening and every timer. What is installed stays as it is. */
+  stop(): void {
+    for (const set of this.#sets()) set.stop();
+    for (const {cancel} of this.#drains.values()) cancel();
+  }
+
+  #sets(): readonly {touch(): void; stop(): void}[] {
+    return [...this.#daemons, this.#hostRoutes, this.#addresses].filter((set) => set !== null);
+  }
+
+  #onAddress({kind, prefix}: AnnouncerEvent): void {
+    if (kind === 'installed') this.#installed.add(prefix);
+    else this.#installed.delete(prefix);
+    for (const announced of this.#planned.neededFor.get(prefix) ?? []) this.#dirtyAnnounced.add(announced);
+    for (const announced of this.#leaning.get(prefix) ?? []) this.#dirtyAnnounced.add(announced);
+    this.#touch(prefix);
+  }
+
+  /** Looks at a prefix again once the present burst of events is over: a set is handed over once a burst. */
+  #touch(prefix: Prefix): void {
+    this.#dirtyAnnounced.add(prefix);
+    this.#dirtyHosts.add(prefix);
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    queueMicrotask(() => {
+      this.#scheduled = false;
+      this.#flush();
+    });
+  }
+
+  /** Puts everything that was touched in its place, then hands out the sets that changed, until nothing moves. */
+  #flush(): void {
+    if (this.#flushing) return;
+    this.#flushing = true;
+    do {
+      for (const prefix of this.#dirtyAnnounced) this.#placeAnnounced(prefix);
+      for (const prefix of this.#dirtyHosts) this.#placeHost(prefix);
+      // Placing hosts last may have touched announced prefixes again: they are placed before anything is handed out.
+      if (this.#dirtyAnnounced.size > 0) continue;
+      const {adopt, complete} = this.#plan;
+      this.#addresses?.flush({adopt, complete});
+      for (const daemon of this.#daemons) daemon.flush({adopt, complete});
+      this.#hostRoutes?.flush({adopt, complete});
+    } while (this.#dirtyAnnounced.size > 0 || this.#dirtyHosts.size > 0);
+    this.#flushing = false;
+    const done = this.#waiting.filter(({until}) => until());
+    this.#waiting = this.#waiting.filter((waiting) => !done.includes(waiting));
+    for (const waiting of done) waiting.done();
+  }
+
+  /** One announced prefix at every daemon: in when it is planned and its addresses are there, else out. */
+  #placeAnnounced(prefix: Prefix): void {
+    this.#dirtyAnnounced.delete(prefix);
+    const ready = (this.#planned.announced.get(prefix) ?? []).filter((route) => this.#isReady(route));
+    for (const daemon of this.#daemons) {
+      const wanted = ready.filter(({via}) => via?.some((name) => name === daemon.name) ?? true);
+      if (wanted.length > 0) daemon.put(prefix, wanted);
+      else daemon.takeOut(prefix);
+    }
+    if (ready.length > 0) {
+      this.#lean(
+        prefix,
+        new Set([prefix, ...ready.flatMap((route) => this.#plan.needs.get(route)?.flat() ?? [])]),
+      );
+    } else if (this.#daemons.every((daemon) => daemon.isOut(prefix))) {
+      this.#lean(prefix, new Set());
+    }
+  }
+
+  #lean(prefix: Prefix, hosts: ReadonlySet<Prefix>): void {
+    for (const host of this.#leansOn.get(prefix) ?? []) {
+      if (hosts.has(host)) continue;
+      const leaning = this.#leaning.get(host);
+      leaning?.delete(prefix);
+      if (leaning?.size === 0) this.#leaning.delete(host);
+      this.#dirtyHosts.add(host);
+    }
+    for (const host of hosts) {
+      remember(this.#leaning, host, () => new Set<Prefix>()).add(prefix);
+      this.#wasLeanedOn.add(host);
+    }
+    if (hosts.size > 0) this.#leansOn.set(prefix, hosts);
+    else this.#leansOn.delete(prefix);
+  }
+
+  #isReady(route: Route): boolean {
+    const groups = this.#plan.needs.get(route);
+    if (!groups || !this.#addresses) return true;
+    return groups.some((group) => group.every((host) => this.#installed.has(host)));
+  }
+
+  /** One host: on at once when planned; off in the order announcements, drain, host route, address. */
+  #placeHost(prefix: Prefix): void {
+    this.#dirtyHosts.delete(prefix);
+    const address = this.#planned.addresses.get(prefix);
+    const hostRoutes = (this.#planned.hostRoutes.get(prefix) ?? []).filter((route) => this.#isReady(route));
+    if (address) {
+      this.#addresses?.put(prefix, [address]);
+      this.#drainMs.set(prefix, this.#plan.drainMs.get(prefix) ?? 0);
+    }
+    if (hostRoutes.length > 0) this.#hostRoutes?.put(prefix, hostRoutes);
+    const routeGoes = hostRoutes.length === 0 && (this.#hostRoutes?.has(prefix) ?? false);
+    const addressGoes = !address && (this.#addresses?.has(prefix) ?? false);
+    if (routeGoes || addressGoes) this.#takeOff(prefix, routeGoes);
+    else this.#rest(prefix);
+  }
+
+  /** Nothing of the host is on its way out. */
+  #rest(prefix: Prefix): void {
+    this.#stopDrain(prefix);
+    if (!this.#leaning.has(prefix)) this.#wasLeanedOn.delete(prefix);
+  }
+
+  #takeOff(prefix: Prefix, routeGoes: boolean): void {
+    if (this.#leaning.has(prefix)) return;
+    // A host route that no daemon was told about is itself what a daemon learns: taking it out is the withdrawal.
+    if (routeGoes && !this.#wasLeanedOn.has(prefix)) this.#hostRoutes?.takeOut(prefix);
+    if (this.#hostRoutes && !this.#hostRoutes.has(prefix) && !this.#hostRoutes.isOut(prefix)) return;
+    if (!this.#isDrained(prefix) || this.#holdHosts) return;
+    if (routeGoes) this.#hostRoutes?.takeOut(prefix);
+    if (this.#hostRoutes && !this.#hostRoutes.isOut(prefix)) return;
+    if (this.#planned.addresses.has(prefix)) return;
+    this.#installed.delete(prefix);
+    this.#addresses?.takeOut(prefix);
+    this.#rest(prefix);
+  }
+
+  /** Whether the drain time is over; the first call starts it. */
+  #isDrained(prefix: Prefix): boolean {
+    const drain = remember(this.#drains, prefix, (): Drain => {
+      const ms = this.#drainMs.get(prefix) ?? 0;
+      if (ms === 0) return {over: true, cancel: () => {}};
+      const cancel = this.#clock.after(ms, () => {
+        this.#drains.set(prefix, {over: true, cancel: () => {}});
+        this.#touch(prefix);
+      });
+      return {over: false, cancel};
+    });
+    return drain.over;
+  }
+
+  #stopDrain(prefix: Prefix): void {
+    this.#drains.get(prefix)?.cancel();
+    this.#drains.delete(prefix);
+  }
+
+  #until(until: () => boolean): Promise<void> {
+    if (until()) return Promise.resolve();
+    return new Promise((done) => this.#waiting.push({until, done}));
+  }
+}
+
+interface Drain {
+  readonly over: boolean;
+  readonly cancel: Cancel;
+}

@@ -1,0 +1,136 @@
+import type {CheckConfig} from '../config/types.js';
+import type {Cron} from '../io/cron.js';
+import type {Cancel, Check, CheckContext, CheckResult, Clock} from '../types.js';
+import type {Slots} from './slots.js';
+
+export type CheckEffects = Omit<CheckContext, 'timeoutMs' | 'signal'>;
+
+export interface CheckLoopOptions {
+  readonly config: CheckConfig;
+  readonly check: Check;
+  readonly effects: CheckEffects;
+  readonly cron: Cron;
+  readonly slots: Slots;
+  /** Takes a result; the answer says whether a change is being counted (next run after `fast_interval`). */
+  readonly onResult: (result: CheckResult, missed: number) => boolean;
+}
+
+/** How long after its timeout a check that has not ended is reported as an error. It is never run twice at once. */
+const graceMs = 1000;
+
+/** Runs one check again and again: on a grid that does not drift, or when cron, a wake-up or a counted change says so. */
+export class CheckLoop {
+  readonly config: CheckConfig;
+  readonly #options: CheckLoopOptions;
+  readonly #clock: Clock;
+  readonly #stop = new AbortController();
+  #origin = 0;
+  #due = 0;
+  #busy = false;
+  #wanted = false;
+  #missed = 0;
+  #timer: Cancel = () => {};
+  #giveUpSlot: Cancel = () => {};
+  #stopCron: Cancel = () => {};
+  #stopWatch: Cancel = () => {};
+
+  constructor(options: CheckLoopOptions) {
+    this.#options = options;
+    this.config = options.config;
+    this.#clock = options.effects.clock;
+  }
+
+  /** The first run comes after `firstMs`; from then on runs lie on a grid shifted by `phaseMs`. */
+  start(firstMs: number, phaseMs: number): void {
+    const {check, config, cron, effects} = this.#options;
+    this.#origin = this.#clock.now() + phaseMs;
+    this.#at(this.#clock.now() + firstMs);
+    if (config.schedule !== null) this.#stopCron = cron(config.schedule, () => this.#tick());
+    this.#stopWatch = check.watch?.(effects, () => this.wake()) ?? (() => {});
+  }
+
+  /** Runs now; if a run is under way, once more right after it. */
+  wake(): void {
+    if (this.#busy) this.#wanted = true;
+    else this.#begin();
+  }
+
+  stop(): void {
+    this.#stop.abort();
+    for (const cancel of [this.#timer, this.#giveUpSlot, this.#stopCron, this.#stopWatch]) cancel();
+  }
+
+  #tick(): void {
+    if (this.#busy) this.#missed++;
+    else this.#begin();
+  }
+
+  #at(time: number): void {
+    this.#timer();
+    this.#due = time;
+    this.#timer = this.#clock.after(time - this.#clock.now(), () => this.#begin());
+  }
+
+  #begin(): void {
+    this.#timer();
+    this.#busy = true;
+    this.#due = Math.min(this.#due || this.#clock.now(), this.#clock.now());
+    this.#giveUpSlot = this.#options.slots.take(() => void this.#run());
+  }
+
+  async #run(): Promise<void> {
+    const {check, config, effects, slots} = this.#options;
+    const startedAt = this.#clock.wallMs();
+    const started = this.#clock.now();
+    const abort = new AbortController();
+    const stopped = (): void => abort.abort();
+    this.#stop.signal.addEventListener('abort', stopped);
+    const overdue = (): void => {
+      abort.abort();
+      const durationMs = this.#clock.now() - started;
+      this.#report({
+        verdict: 'error',
+        reason: `the check has not ended ${Math.round(durationMs)} ms after its start`,
+        startedAt,
+        durationMs,
+        details: {},
+        transcript: [],
+      });
+      cancelGuard = this.#clock.after(Math.max(config.intervalMs, config.timeoutMs), overdue);
+    };
+    let cancelGuard = this.#clock.after(config.timeoutMs + graceMs, overdue);
+    const result = await check
+      .run({...effects, timeoutMs: config.timeoutMs, signal: abort.signal})
+      .catch((error: unknown) => broken(error, startedAt, this.#clock.now() - started));
+    cancelGuard();
+    this.#stop.signal.removeEventListener('abort', stopped);
+    slots.free();
+    this.#busy = false;
+    if (!this.#stop.signal.aborted) this.#next(this.#report(result), started);
+  }
+
+  #report(result: CheckResult): boolean {
+    return this.#stop.signal.aborted ? false : this.#options.onResult(result, this.#missed);
+  }
+
+  #next(counting: boolean, started: number): void {
+    const {fastIntervalMs, intervalMs, schedule} = this.config;
+    const now = this.#clock.now();
+    if (schedule === null) this.#missed += Math.floor((now - this.#due) / intervalMs);
+    if (this.#wanted) {
+      this.#wanted = false;
+      this.#at(now);
+    } else if (counting) {
+      this.#at(Math.max(now, started + fastIntervalMs));
+    } else if (schedule === null) {
+      const periods = Math.floor((now - this.#origin) / intervalMs) + 1;
+      this.#at(this.#origin + Math.max(0, periods) * intervalMs);
+    }
+  }
+}
+
+/** `run` promises not to throw; a check that does all the same is an error of its own, never of the daemon. */
+function broken(error: unknown, startedAt: number, durationMs: number): CheckResult {
+  const reason = `the check broke: ${error instanceof Error ? error.message : String(error)}`;
+  return {verdict: 'error', reason, startedAt, durationMs, details: {}, transcript: []};
+}

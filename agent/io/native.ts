@@ -92,14 +92,12 @@ export interface Native {
   /** Bytes sent. */
   send(fd: number, data: Uint8Array, flags: number): number;
   sendTo(fd: number, data: Uint8Array, flags: number, address: Buffer): number;
-  /** Bytes put into `buffer`; 0 is the end of a stream. `EAGAIN` when nothing is there. */
-  receive(fd: number, buffer: Buffer, flags: number): number;
-  receiveFrom(fd: number, buffer: Buffer, flags: number): Received;
-  /** Moves the calling thread into the namespace that `fd` (an open `/proc/…/ns/…` file) stands for. */
-  setNamespace(fd: number): void;
+  /** Bytes put into `buffer`; 0 is the end of a stream; null when nothing is there now (EAGAIN). */
+  receive(fd: number, buffer: Buffer, flags: number): number | null;
+  receiveFrom(fd: number, buffer: Buffer, flags: number): Received | null;
   /**
    * Calls `onReadable` whenever `fd` can be read (also on an error or the end), as long as it can:
-   * read until `EAGAIN`. Cancel before closing `fd`. Keeps the process alive until then.
+   * receive until null. Cancel before closing `fd`. Keeps the process alive until then.
    */
   poll(fd: number, onReadable: () => void): Cancel;
 }
@@ -128,14 +126,13 @@ export const native: Native = {
   send: (fd, data, flags) => checked('send', libc().send(fd, data, data.length, flags)),
   sendTo: (fd, data, flags, address) =>
     checked('sendto', libc().sendto(fd, data, data.length, flags, address, address.length)),
-  receive: (fd, buffer, flags) => checked('recv', libc().recv(fd, buffer, buffer.length, flags)),
+  receive: (fd, buffer, flags) => received('recv', libc().recv(fd, buffer, buffer.length, flags)),
   receiveFrom(fd, buffer, flags) {
     const from = Buffer.alloc(128);
     const size = lengthCell(from.length);
-    const length = checked('recvfrom', libc().recvfrom(fd, buffer, buffer.length, flags, from, size));
-    return {length, from: from.subarray(0, size.readUInt32LE())};
+    const length = received('recvfrom', libc().recvfrom(fd, buffer, buffer.length, flags, from, size));
+    return length === null ? null : {length, from: from.subarray(0, size.readUInt32LE())};
   },
-  setNamespace: (fd) => void checked('setns', libc().setns(fd, 0)),
   poll(fd, onReadable) {
     let cancelled = false;
     // What a callback of koffi throws is lost without a trace. An immediate runs in the same turn of the
@@ -235,7 +232,6 @@ interface Libc {
   sendto(fd: number, data: Bytes, length: number, flags: number, to: Bytes, toLength: number): number;
   recv(fd: number, data: Bytes, length: number, flags: number): number;
   recvfrom(fd: number, data: Bytes, length: number, flags: number, from: Bytes, fromLength: Bytes): number;
-  setns(fd: number, type: number): number;
 }
 
 function libc(): Libc {
@@ -254,7 +250,6 @@ function libc(): Libc {
     sendto: process.func('long sendto(int, const void *, ulong, int, const void *, uint32_t)'),
     recv: process.func('long recv(int, void *, ulong, int)'),
     recvfrom: process.func('long recvfrom(int, void *, ulong, int, void *, void *)'),
-    setns: process.func('int setns(int, int)'),
   };
   return bound;
 }
@@ -263,6 +258,14 @@ function libc(): Libc {
 function checked(syscall: string, result: number): number {
   if (result >= 0) return result;
   throw new SystemError(syscall, koffi().errno());
+}
+
+/** Nothing to receive is an answer, not an error: an Error with its stack would cost more than the call. */
+function received(syscall: string, result: number): number | null {
+  if (result >= 0) return result;
+  const errno = koffi().errno();
+  if (errno === constants.errno.EAGAIN || errno === constants.errno.EINTR) return null;
+  throw new SystemError(syscall, errno);
 }
 
 function lengthCell(length: number): Buffer {

@@ -1,0 +1,30 @@
+import t from 'tap';
+import {didYouMean, suggest} from '../../agent/lib/suggest.js';
+
+const known = ['interval', 'fast_interval', 'timeout', 'rise', 'fall', 'med', 'prefixes', 'peers'];
+
+t.test('slips of the finger find the word meant', (t) => {
+  const cases: [string, string][] = [
+    ['intervall', 'interval'],
+    ['intreval', 'interval'],
+    ['Interval', 'interval'],
+    ['fast-interval', 'fast_interval'],
+    ['fastInterval', 'fast_interval'],
+    ['time_out', 'timeout'],
+    ['timout', 'timeout'],
+    ['rize', 'rise'],
+    ['prefix', 'prefixes'],
+    ['mde', 'med'],
+    ['peer', 'peers'],
+  ];
+  for (const [word, meant] of cases) t.equal(suggest(word, known), meant, word);
+  t.end();
+});
+
+t.test('a word that is near none gets no suggestion', (t) => {
+  for (const word of ['', 'x', 'healthz', 'url', 'a'.repeat(1_000_000)]) t.equal(suggest(word, known), null);
+  t.equal(suggest('a', ['b']), null, 'a letter is not near another');
+  t.equal(didYouMean('healthz', known), '');
+  t.equal(didYouMean('intervall', known), ': did you mean `interval`?');
+  t.end();
+});

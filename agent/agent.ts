@@ -1,0 +1,251 @@
+/**
+ * The hinge of eip-health, and where to start reading. A check's result comes in (`#onResult`), becomes a state
+ * (`service/state`), the states become a plan (`service/plan`), and the plan goes to the fanout, which hands every
+ * announcer its whole desired set in a safe order. What happened goes out as events, after the wire.
+ */
+
+import {Fanout} from './announce/fanout.js';
+import type {Config, ServiceConfig} from './config/types.js';
+import type {Cron} from './io/cron.js';
+import {carryOver} from './service/carry-over.js';
+import type {CheckEffects} from './service/check-loop.js';
+import {Contributions} from './service/contribution.js';
+import {type OrderedPlan, type PlannedService, plan} from './service/plan.js';
+import {Runner} from './service/runner.js';
+import {afterChecks, afterResult, initialServiceState, isCounting} from './service/state.js';
+import type {
+  Address,
+  AgentEvent,
+  Announcer,
+  Cancel,
+  Check,
+  CheckResult,
+  Emit,
+  Installer,
+  ServiceName,
+} from './types.js';
+
+export interface AgentOptions {
+  readonly config: Config;
+  readonly effects: CheckEffects;
+  readonly cron: Cron;
+  readonly createCheck: (type: string, options: unknown) => Check;
+  /** What puts addresses on the interface; null: nothing touches it. */
+  readonly addresses: Installer<Address> | null;
+  readonly announcers: readonly Announcer[];
+  /** What is installed from an earlier life may stay until its service has settled. */
+  readonly adopt: boolean;
+  readonly emit: Emit;
+}
+
+export class Agent {
+  readonly #options: AgentOptions;
+  readonly #fanout: Fanout;
+  readonly #runner: Runner;
+  readonly #contributions: Contributions;
+  readonly #services = new Map<ServiceName, PlannedService>();
+  /** Services whose old prefixes stay until the new ones of a reload are in. */
+  #retiring: readonly PlannedService[] = [];
+  #config: Config;
+  #plan: OrderedPlan;
+  #settleOver = false;
+  #draining = false;
+  #stale = false;
+  #replanning = false;
+  #unsaid: AgentEvent[] = [];
+  #cancelSettle: Cancel = () => {};
+
+  constructor(options: AgentOptions) {
+    const {addresses, announcers, config, createCheck, cron, effects} = options;
+    this.#options = options;
+    this.#config = config;
+    this.#contributions = new Contributions(announcers.map(({name}) => name));
+    this.#fanout = new Fanout({
+      addresses,
+      announcers,
+      clock: effects.clock,
+      stepTimeoutMs: config.stepTimeoutMs,
+    });
+    this.#runner = new Runner({
+      effects,
+      cron,
+      createCheck,
+      maxRunning: config.maxRunningChecks,
+      onResult: (service, check, result, missed) => this.#onResult(service, check, result, missed),
+    });
+    for (const service of config.services) this.#add(service);
+    this.#plan = this.#makePlan();
+  }
+
+  /** What is to be there now. */
+  get plan(): OrderedPlan {
+    return this.#plan;
+  }
+
+  get services(): readonly PlannedService[] {
+    return [...this.#services.values()];
+  }
+
+  get load(): Runner['load'] {
+    return this.#runner.load;
+  }
+
+  /** Addresses that are always on go on first; then the checks begin. */
+  async start(): Promise<void> {
+    const {clock} = this.#options.effects;
+    this.#fanout.set(this.#plan);
+    await this.#atMost(this.#config.stepTimeoutMs, this.#fanout.quiet());
+    this.#cancelSettle = clock.after(this.#config.settleTimeoutMs, () => {
+      this.#settleOver = true;
+      this.#replan();
+    });
+    this.#runner.set(this.#checked());
+  }
+
+  /** Runs every check now. */
+  checkNow(): void {
+    this.#runner.wakeAll();
+  }
+
+  /** Takes a new configuration: states are kept, new prefixes go in before old ones go out (CONTRACT "Reload"). */
+  async reload(config: Config): Promise<void> {
+    const before = [...this.#services.values()];
+    const {services, retiring} = carryOver(before, config.services, this.#options.effects.clock.wallMs());
+    this.#config = config;
+    this.#services.clear();
+    for (const service of services) this.#services.set(service.config.name, service);
+    this.#retiring = retiring;
+    this.#runner.setLimit(config.maxRunningChecks);
+    this.#runner.set(this.#checked());
+    this.#handOut();
+    if (retiring.length === 0) return;
+    await this.#atMost(config.stepTimeoutMs, this.#fanout.quiet());
+    this.#retiring = [];
+    this.#handOut();
+  }
+
+  /**
+   * `withdraw`: routes out, drain, sessions closed, host routes and addresses off. `keep`: all of that stays.
+   * Ends within `stop_timeout`.
+   */
+  async stop(mode: 'withdraw' | 'keep'): Promise<void> {
+    this.#cancelSettle();
+    this.#runner.stop();
+    await this.#atMost(
+      this.#config.stopTimeoutMs,
+      mode === 'keep' ? this.#stopAnnouncers('keep') : this.#withdraw(),
+    );
+    this.#fanout.stop();
+  }
+
+  async #withdraw(): Promise<void> {
+    this.#draining = true;
+    const overridden = this.services.filter(({config}) => Object.keys(config.drain.override).length > 0);
+    this.#handOut();
+    await this.#sleep(Math.max(0, ...overridden.map(({config}) => config.drain.forMs)));
+    await this.#fanout.withdraw();
+    await this.#stopAnnouncers('withdraw');
+  }
+
+  async #stopAnnouncers(mode: 'withdraw' | 'keep'): Promise<void> {
+    const {addresses, announcers} = this.#options;
+    const isKernel = ({name}: Announcer): boolean => name === 'kernel';
+    await Promise.all(
+      announcers.filter((announcer) => !isKernel(announcer)).map((daemon) => daemon.stop(mode)),
+    );
+    if (mode === 'withdraw') await this.#fanout.release();
+    await Promise.all(announcers.filter(isKernel).map((kernel) => kernel.stop(mode)));
+    await addresses?.stop(mode);
+  }
+
+  #onResult(name: ServiceName, check: string, result: CheckResult, missed: number): boolean {
+    const service = this.#services.get(name);
+    const config = service?.config.checks.find((candidate) => candidate.name === check);
+    const before = service?.state.checks.find((candidate) => candidate.name === check);
+    if (!service || !config || !before) return false;
+    const {clock} = this.#options.effects;
+    const after = afterResult(before, config, result, missed, clock.now());
+    const checks = service.state.checks.map((state) => (state === before ? after : state));
+    const state = afterChecks(service.state, service.config, checks, clock.wallMs());
+    this.#services.set(name, {config: service.config, state});
+    this.#unsaid.push({kind: 'check-result', service: name, check, result});
+    if (after.settled !== before.settled) {
+      const {settled: from} = before;
+      this.#unsaid.push({
+        kind: 'check-state',
+        service: name,
+        check,
+        from,
+        to: after.settled,
+        reason: result.reason,
+      });
+    }
+    if (state.settled !== service.state.settled) {
+      const {settled: from} = service.state;
+      this.#unsaid.push({
+        kind: 'service-state',
+        service: name,
+        from,
+        to: state.settled,
+        reason: state.reason,
+      });
+    }
+    this.#replan(state.settled !== service.state.settled);
+    return isCounting(after);
+  }
+
+  /** Once for all results of one burst: hands out a new plan if anything changed, then says what happened. */
+  #replan(changed = true): void {
+    this.#stale ||= changed;
+    if (this.#replanning) return;
+    this.#replanning = true;
+    queueMicrotask(() => {
+      this.#replanning = false;
+      if (this.#stale) this.#handOut();
+      const said = this.#unsaid;
+      this.#unsaid = [];
+      for (const event of said) this.#options.emit(event);
+    });
+  }
+
+  #handOut(): void {
+    this.#stale = false;
+    this.#plan = this.#makePlan();
+    this.#fanout.set(this.#plan);
+  }
+
+  #makePlan(): OrderedPlan {
+    return plan([...this.#services.values(), ...this.#retiring], {
+      contributions: this.#contributions,
+      adopting: this.#options.adopt && !this.#settleOver,
+      settleOver: this.#settleOver,
+      draining: this.#draining,
+    });
+  }
+
+  #add(config: ServiceConfig): void {
+    this.#services.set(config.name, {
+      config,
+      state: initialServiceState(config, this.#options.effects.clock.wallMs()),
+    });
+  }
+
+  /** The services whose checks run: all but the disabled ones. */
+  #checked(): readonly ServiceConfig[] {
+    return this.services.filter(({state}) => state.admin !== 'disabled').map(({config}) => config);
+  }
+
+  #sleep(ms: number): Promise<void> {
+    return new Promise((resolve) => this.#options.effects.clock.after(ms, resolve));
+  }
+
+  /** Waits for `work`, but no longer than `ms`. */
+  async #atMost(ms: number, work: Promise<void>): Promise<void> {
+    let cancel: Cancel = () => {};
+    const timeout = new Promise<void>((resolve) => {
+      cancel = this.#options.effects.clock.after(ms, resolve);
+    });
+    await Promise.race([work, timeout]);
+    cancel();
+  }
+}

@@ -1,0 +1,139 @@
+import {execFile} from 'node:child_process';
+import {chown, writeFile} from 'node:fs/promises';
+import {join} from 'node:path';
+import {promisify} from 'node:util';
+import type {IpFamily} from '../../agent/types.js';
+import type {Program} from './program.js';
+import {
+  familiesOf,
+  type Neighbor,
+  Router,
+  type RouterConfig,
+  type SeenPeer,
+  type SeenRoute,
+  sortRoutes,
+} from './router.js';
+
+const daemons = '/usr/lib/frr';
+
+interface FrrPath {
+  readonly valid?: boolean;
+  readonly bestpath?: {readonly overall?: boolean};
+  readonly aspath?: {readonly segments?: readonly {readonly list: readonly number[]}[]};
+  readonly metric?: number;
+  readonly locPrf?: number;
+  readonly community?: {readonly list: readonly string[]};
+  readonly largeCommunity?: {readonly list: readonly string[]};
+  readonly nexthops: readonly {readonly ip: string; readonly scope?: string}[];
+}
+
+/** FRR's zebra and bgpd; the vtysh of the machine asks them through sockets in their own folder. */
+export class Frr extends Router {
+  readonly kind = 'FRR';
+
+  protected async launch(): Promise<Program[]> {
+    const file = (name: string) => join(this.folder, name);
+    await writeFile(file('zebra.conf'), 'hostname lab\n');
+    await writeFile(file('bgpd.conf'), configOf(this.config));
+    await writeFile(file('vtysh.conf'), '');
+    // The daemons drop to the user frr before they write their sockets.
+    const {stdout} = await promisify(execFile)('id', ['-u', 'frr']);
+    const {stdout: group} = await promisify(execFile)('id', ['-g', 'frr']);
+    for (const path of ['', 'zebra.conf', 'bgpd.conf', 'vtysh.conf']) {
+      await chown(file(path), Number(stdout), Number(group));
+    }
+    const start = (name: string) =>
+      this.namespace.spawn([
+        join(daemons, name),
+        ...['-f', file(`${name}.conf`), '-z', file('zserv.api'), '-i', file(`${name}.pid`)],
+        ...['--vty_socket', this.folder, '--log', `file:${file(`${name}.log`)}`],
+      ]);
+    return [start('zebra'), start('bgpd')];
+  }
+
+  protected async isReady(): Promise<boolean> {
+    const summary = await this.ask('show bgp summary json');
+    return summary.trim().startsWith('{') && (await this.ask('show zebra client summary')).includes('bgp');
+  }
+
+  async peer(address: string): Promise<SeenPeer> {
+    const answer: Record<
+      string,
+      {bgpState?: string; lastNotificationReason?: string; lastResetDueTo?: string}
+    > = JSON.parse(await this.ask(`show bgp neighbors ${address} json`));
+    const peer = answer[address];
+    return {
+      state: (peer?.bgpState ?? 'unknown').toLowerCase(),
+      lastError: [peer?.lastResetDueTo, peer?.lastNotificationReason].filter(Boolean).join(': '),
+    };
+  }
+
+  async routes(family: IpFamily): Promise<SeenRoute[]> {
+    return sortRoutes(parseFrrRoutes(await this.ask(`show bgp ${family} unicast json detail`)));
+  }
+
+  /** What `vtysh -c COMMAND` prints. */
+  async ask(command: string): Promise<string> {
+    return this.namespace.run('vtysh', '--vty_socket', this.folder, '-c', command);
+  }
+}
+
+function configOf(config: RouterConfig): string {
+  const activated = (family: IpFamily) =>
+    config.neighbors
+      .filter((neighbor) => familiesOf(neighbor).includes(family))
+      .map((neighbor) => `  neighbor ${neighbor.address} activate`);
+  return `
+router bgp ${config.as}
+ bgp router-id ${config.routerId}
+ no bgp default ipv4-unicast
+ no bgp ebgp-requires-policy
+ bgp bestpath as-path multipath-relax
+${config.neighbors.flatMap(neighborOf).join('\n')}
+ address-family ipv4 unicast
+${activated('ipv4').join('\n')}
+  maximum-paths 8
+ exit-address-family
+ address-family ipv6 unicast
+${activated('ipv6').join('\n')}
+  maximum-paths 8
+ exit-address-family
+${config.extra ?? ''}
+`;
+}
+
+function neighborOf(neighbor: Neighbor): string[] {
+  const line = (text: string) => ` neighbor ${neighbor.address} ${text}`;
+  const lines = [line(`remote-as ${neighbor.remoteAs}`), line('timers connect 1')];
+  if (neighbor.password !== undefined) lines.push(line(`password ${neighbor.password}`));
+  if (neighbor.passive !== false) lines.push(line('passive'));
+  if (neighbor.multihop !== undefined) lines.push(line(`ebgp-multihop ${neighbor.multihop}`));
+  if (neighbor.localAddress !== undefined) lines.push(line(`update-source ${neighbor.localAddress}`));
+  if (neighbor.holdTime !== undefined) {
+    lines.push(line(`timers ${Math.max(1, Math.floor(neighbor.holdTime / 3))} ${neighbor.holdTime}`));
+  }
+  return lines;
+}
+
+/** Reads `show bgp FAMILY unicast json detail`. */
+export function parseFrrRoutes(text: string): SeenRoute[] {
+  const answer: {routes?: Record<string, readonly Partial<FrrPath>[]>} = JSON.parse(text);
+  return Object.entries(answer.routes ?? {}).flatMap(([prefix, entries]) =>
+    // The first entry describes the prefix, the others its paths.
+    entries.filter(isPath).map((path) => ({
+      prefix,
+      nextHop: path.nexthops.find((hop) => hop.scope !== 'link-local')?.ip ?? '',
+      asPath: (path.aspath?.segments ?? []).flatMap((segment) => segment.list),
+      med: path.metric ?? null,
+      localPref: path.locPrf ?? null,
+      communities: [...(path.community?.list ?? [])].sort(),
+      largeCommunities: [...(path.largeCommunity?.list ?? [])].sort(),
+      valid: path.valid === true,
+      best: path.bestpath?.overall === true,
+    })),
+  );
+}
+
+function isPath(entry: Partial<FrrPath>): entry is FrrPath {
+  return entry.nexthops !== undefined;
+}

@@ -1,0 +1,82 @@
+import {chmod, mkdir, mkdtemp, rm} from 'node:fs/promises';
+import {tmpdir} from 'node:os';
+import {join} from 'node:path';
+import type {Test} from 'tap';
+import {Namespace, own, sweep} from './namespace.js';
+
+/** One end of a cable: the interface's name, and its addresses with their lengths. */
+export interface End {
+  readonly in: Namespace;
+  readonly name: string;
+  readonly addresses: readonly string[];
+}
+
+/** Something with an end: stopped, in reverse order, when the test is over. */
+interface Stoppable {
+  close(): Promise<void>;
+}
+
+let labs = 0;
+
+/** A small network of namespaces for one test. Everything in it is gone when the test is over. */
+export class Lab {
+  readonly #id = labs++;
+  readonly #namespaces: Namespace[] = [];
+  readonly #parts: Stoppable[] = [];
+  #folders = 0;
+
+  private constructor(readonly folder: string) {}
+
+  static async create(t: Test): Promise<Lab> {
+    await sweep();
+    const folder = await mkdtemp(join(tmpdir(), own));
+    // Daemons of FRR run as a user of their own and have to get in.
+    await chmod(folder, 0o755);
+    const lab = new Lab(folder);
+    t.teardown(() => lab.#destroy());
+    return lab;
+  }
+
+  async namespace(label: string): Promise<Namespace> {
+    const namespace = await Namespace.create(`${this.#id}-${label}`);
+    this.#namespaces.push(namespace);
+    return namespace;
+  }
+
+  /** A cable between two namespaces, both ends up. Addresses are usable at once (no duplicate detection). */
+  async link(a: End, b: End): Promise<void> {
+    await a.in.ip(`link add ${a.name} type veth peer name ${b.name} netns ${b.in.name}`);
+    for (const end of [a, b]) {
+      for (const address of end.addresses) await addAddress(end.in, address, end.name);
+      await end.in.ip(`link set ${end.name} up`);
+    }
+  }
+
+  /** A folder of its own for a daemon or an agent. */
+  async newFolder(label: string): Promise<string> {
+    const folder = join(this.folder, `${this.#folders++}-${label}`);
+    await mkdir(folder, {mode: 0o755});
+    return folder;
+  }
+
+  /** Has `part` closed when the test is over. */
+  add<T extends Stoppable>(part: T): T {
+    this.#parts.push(part);
+    return part;
+  }
+
+  async #destroy(): Promise<void> {
+    const errors: unknown[] = [];
+    for (const part of this.#parts.reverse()) await part.close().catch((error) => errors.push(error));
+    for (const namespace of this.#namespaces) {
+      await namespace.destroy().catch((error) => errors.push(error));
+    }
+    await rm(this.folder, {recursive: true, force: true});
+    if (errors.length > 0) throw new AggregateError(errors, errors.map(String).join('; '));
+  }
+}
+
+/** Addresses are written with their length: `10.0.0.1/24`, `fd00::1/64`. */
+export async function addAddress(namespace: Namespace, address: string, link: string): Promise<void> {
+  await namespace.ip(`addr add ${address} dev ${link}${address.includes(':') ? ' nodad' : ''}`);
+}

@@ -5,6 +5,8 @@ export interface DesiredSetOptions<Item extends {readonly prefix: Prefix}> {
   readonly clock: Clock;
   /** After this many milliseconds a removal counts as done for the order's sake; the installer goes on trying. */
   readonly stepTimeoutMs: number;
+  /** Whether two items of one prefix mean the same: then nothing is handed over. */
+  readonly isSame: (a: Item, b: Item) => boolean;
   readonly onEvent: (event: AnnouncerEvent) => void;
   /** A prefix that was taken out is gone, or given up on. */
   readonly onOut: (prefix: Prefix) => void;
@@ -55,7 +57,7 @@ export class DesiredSet<Item extends {readonly prefix: Prefix}> {
 
   put(prefix: Prefix, items: readonly Item[]): void {
     const now = this.#items.get(prefix);
-    if (now?.length === items.length && now.every((item, i) => item === items[i])) return;
+    if (now?.length === items.length && items.every((item, i) => this.#isSame(item, now[i]))) return;
     this.#leaving.get(prefix)?.();
     this.#leaving.delete(prefix);
     this.#items.set(prefix, items);
@@ -88,6 +90,10 @@ export class DesiredSet<Item extends {readonly prefix: Prefix}> {
   stop(): void {
     this.#cancel();
     for (const cancel of this.#leaving.values()) cancel();
+  }
+
+  #isSame(item: Item, before: Item | undefined): boolean {
+    return before !== undefined && this.#options.isSame(item, before);
   }
 
   #out(prefix: Prefix): void {

@@ -56,6 +56,7 @@ export class Fanout {
         installer: announcer,
         clock,
         stepTimeoutMs,
+        isSame: (a, b) => a === b,
         onEvent: () => {},
         onOut: (prefix) => this.#touch(prefix),
       });
@@ -68,6 +69,7 @@ export class Fanout {
         installer: addresses,
         clock,
         stepTimeoutMs,
+        isSame: () => true,
         onEvent: (event) => this.#onAddress(event),
         onOut: (prefix) => this.#touch(prefix),
       });
@@ -167,9 +169,10 @@ export class Fanout {
       // Placing hosts last may have touched announced prefixes again: they are placed before anything is handed out.
       if (this.#dirtyAnnounced.size > 0) continue;
       const {adopt, complete} = this.#plan;
-      this.#addresses?.flush({adopt, complete});
+      // Withdrawals first: what goes on the wire does not wait for the kernel's answers.
       for (const daemon of this.#daemons) daemon.flush({adopt, complete});
       this.#hostRoutes?.flush({adopt, complete});
+      this.#addresses?.flush({adopt, complete});
     } while (this.#dirtyAnnounced.size > 0 || this.#dirtyHosts.size > 0);
     this.#flushing = false;
     const done = this.#waiting.filter(({until}) => until());

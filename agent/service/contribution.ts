@@ -5,8 +5,9 @@ import {remember} from '../lib/collections.js';
 import {familyOf, isHost, lengthOf, networkAt} from '../lib/prefix.js';
 import type {AnnouncerName, Prefix, Route, ServiceState} from '../types.js';
 
-/** How a service takes part, best first. `drained` keeps its addresses, without routes. */
-export type Level = 'up' | 'degraded' | 'draining' | 'last-resort' | 'drained' | 'out';
+/** How a service takes part, best first. `drained` keeps its addresses, without routes;
+ * `out` is not announced, `disabled` has nothing at all. */
+export type Level = 'up' | 'degraded' | 'draining' | 'last-resort' | 'drained' | 'out' | 'disabled';
 
 /** A route and the addresses that must be on the interface before it is announced. */
 export interface Offer {
@@ -21,10 +22,10 @@ export interface Contribution {
 
 /** The level at which a service takes part. `draining`: the whole agent is about to stop. */
 export function levelOf(config: ServiceConfig, state: ServiceState, draining = false): Level {
-  if (state.admin === 'disabled') return 'out';
+  if (state.admin === 'disabled') return 'disabled';
   if (state.admin === 'drained') return state.wasUp ? 'drained' : 'out';
   const level = healthLevel(config, state);
-  if (draining && level !== 'out') {
+  if (draining && isAnnounced(level)) {
     return Object.keys(config.drain.override).length > 0 ? 'draining' : 'drained';
   }
   return level;
@@ -56,8 +57,7 @@ export function contribute(
   announcers: readonly AnnouncerName[],
 ): Contribution {
   return {
-    offers:
-      level === 'out' || level === 'drained' ? [] : offersOf(config, overrideOf(config, level), announcers),
+    offers: isAnnounced(level) ? offersOf(config, overrideOf(config, level), announcers) : [],
     addresses: addressesOf(config, level),
   };
 }
@@ -70,8 +70,12 @@ export function prefixesOf(config: ServiceConfig): readonly Prefix[] {
   return [...new Set([...announced, ...config.prefixes.filter(isHost), ...config.addresses])];
 }
 
+function isAnnounced(level: Level): boolean {
+  return level !== 'drained' && level !== 'out' && level !== 'disabled';
+}
+
 function addressesOf({addressMode, addresses}: ServiceConfig, level: Level): readonly Prefix[] {
-  if (addressMode === 'never') return [];
+  if (addressMode === 'never' || level === 'disabled') return [];
   return addressMode === 'always' || level !== 'out' ? addresses : [];
 }
 

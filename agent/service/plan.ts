@@ -96,6 +96,7 @@ const quality: Record<Level, number> = {
   'last-resort': 2,
   drained: 1,
   out: 0,
+  disabled: 0,
 };
 
 /** One prefix's offers as routes: the best owner's attributes win, with `shared: all` (`mustBe` owners) the worst's. */

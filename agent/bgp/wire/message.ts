@@ -54,6 +54,7 @@ export interface AnnouncedPrefix {
 /** RFC 7606 §2: what a malformed attribute leads to short of a reset. */
 export interface UpdateFault {
   readonly verdict: 'attribute-discard' | 'treat-as-withdraw';
+  /** Type code; 0: the list of attributes as a whole. */
   readonly attribute: number;
   readonly reason: string;
 }
@@ -71,7 +72,11 @@ export type PathAttribute =
   | {readonly kind: 'next-hop'; readonly address: IpAddress}
   | {readonly kind: 'med'; readonly value: number}
   | {readonly kind: 'local-preference'; readonly value: number}
+  | {readonly kind: 'atomic-aggregate'}
+  | {readonly kind: 'aggregator'; readonly as: number; readonly address: IpAddress}
   | {readonly kind: 'communities'; readonly communities: readonly Community[]}
+  | {readonly kind: 'originator-id'; readonly id: IpAddress}
+  | {readonly kind: 'cluster-list'; readonly ids: readonly IpAddress[]}
   | {
       readonly kind: 'mp-reach';
       readonly afi: number;
@@ -80,7 +85,9 @@ export type PathAttribute =
       readonly nlri: Uint8Array;
     }
   | {readonly kind: 'mp-unreach'; readonly afi: number; readonly safi: number; readonly nlri: Uint8Array}
+  | {readonly kind: 'extended-communities'; readonly value: Uint8Array}
   | {readonly kind: 'as4-path'; readonly segments: readonly AsPathSegment[]}
+  | {readonly kind: 'as4-aggregator'; readonly as: number; readonly address: IpAddress}
   | {readonly kind: 'large-communities'; readonly communities: readonly Community[]}
   | {readonly kind: 'unknown'; readonly flags: number; readonly code: number; readonly value: Uint8Array};
 

@@ -30,6 +30,7 @@ export class CheckLoop {
   #wanted = false;
   #missed = 0;
   #timer: Cancel = () => {};
+  #guard: Cancel = () => {};
   #giveUpSlot: Cancel = () => {};
   #stopCron: Cancel = () => {};
   #stopWatch: Cancel = () => {};
@@ -57,7 +58,8 @@ export class CheckLoop {
 
   stop(): void {
     this.#stop.abort();
-    for (const cancel of [this.#timer, this.#giveUpSlot, this.#stopCron, this.#stopWatch]) cancel();
+    for (const cancel of [this.#timer, this.#guard, this.#giveUpSlot, this.#stopCron, this.#stopWatch])
+      cancel();
   }
 
   #tick(): void {
@@ -96,13 +98,13 @@ export class CheckLoop {
         details: {},
         transcript: [],
       });
-      cancelGuard = this.#clock.after(Math.max(config.intervalMs, config.timeoutMs), overdue);
+      this.#guard = this.#clock.after(Math.max(config.intervalMs, config.timeoutMs), overdue);
     };
-    let cancelGuard = this.#clock.after(config.timeoutMs + graceMs, overdue);
+    this.#guard = this.#clock.after(config.timeoutMs + graceMs, overdue);
     const result = await check
       .run({...effects, timeoutMs: config.timeoutMs, signal: abort.signal})
       .catch((error: unknown) => broken(error, startedAt, this.#clock.now() - started));
-    cancelGuard();
+    this.#guard();
     this.#stop.signal.removeEventListener('abort', stopped);
     slots.free();
     this.#busy = false;

@@ -73,7 +73,7 @@ const NETLINK_ADDRESS_LENGTH = 12;
 export interface Received {
   /** May be more than the buffer holds when asked for with MSG_TRUNC. */
   readonly length: number;
-  /** The sender's sockaddr. */
+  /** The sender's sockaddr; valid until the next call. */
   readonly from: Buffer;
 }
 
@@ -128,10 +128,12 @@ export const native: Native = {
     checked('sendto', libc().sendto(fd, data, data.length, flags, address, address.length)),
   receive: (fd, buffer, flags) => received('recv', libc().recv(fd, buffer, buffer.length, flags)),
   receiveFrom(fd, buffer, flags) {
-    const from = Buffer.alloc(128);
-    const size = lengthCell(from.length);
-    const length = received('recvfrom', libc().recvfrom(fd, buffer, buffer.length, flags, from, size));
-    return length === null ? null : {length, from: from.subarray(0, size.readUInt32LE())};
+    senderLength.writeUInt32LE(sender.length);
+    const length = received(
+      'recvfrom',
+      libc().recvfrom(fd, buffer, buffer.length, flags, sender, senderLength),
+    );
+    return length === null ? null : {length, from: sender.subarray(0, senderLength.readUInt32LE())};
   },
   poll(fd, onReadable) {
     let cancelled = false;
@@ -184,6 +186,9 @@ export function fdOf(socket: Socket | Server): number {
 export function errnoName(errno: number): string {
   return errnoText(errno)[0];
 }
+
+const sender = Buffer.alloc(128);
+const senderLength = Buffer.alloc(4);
 
 type Koffi = typeof import('koffi').default;
 type PollHandle = ReturnType<Koffi['node']['poll']>;

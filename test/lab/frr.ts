@@ -1,5 +1,5 @@
 import {execFile} from 'node:child_process';
-import {chown, writeFile} from 'node:fs/promises';
+import {access, chown, rm, writeFile} from 'node:fs/promises';
 import {join} from 'node:path';
 import {promisify} from 'node:util';
 import type {IpFamily} from '../../agent/types.js';
@@ -13,6 +13,7 @@ import {
   type SeenRoute,
   sortRoutes,
 } from './router.js';
+import {waitFor} from './wait.js';
 
 const daemons = '/usr/lib/frr';
 
@@ -48,7 +49,15 @@ export class Frr extends Router {
         ...['-f', file(`${name}.conf`), '-z', file('zserv.api'), '-i', file(`${name}.pid`)],
         ...['--vty_socket', this.folder, '--log', `file:${file(`${name}.log`)}`],
       ]);
-    return [start('zebra'), start('bgpd')];
+    // bgpd that finds no zebra tries again only after ten seconds.
+    await rm(file('zserv.api'), {force: true});
+    const zebra = start('zebra');
+    await waitFor(
+      'zebra to listen',
+      () => access(file('zserv.api')).then(() => true),
+      () => true,
+    );
+    return [zebra, start('bgpd')];
   }
 
   protected async isReady(): Promise<boolean> {

@@ -1,8 +1,24 @@
 import type {Failure} from './count.js';
+import type {FileRun} from './run-file.js';
 
 /** What helps least and takes most room: tap's copy of the source around the assertion. */
 const left = new Set(['source', 'at', 'compare', 'errorOrigin', 'tapCaught']);
 const linesAtMost = 60;
+
+/** A file's run: one line, and below it what did not pass. */
+export function describeRun(file: string, {report, durationMs, stderr}: FileRun): string[] {
+  const word = report.failed > 0 ? 'FAIL' : report.skipped > 0 ? 'skip' : 'ok  ';
+  const counts = [`${report.passed} passed`];
+  if (report.failed > 0) counts.push(`${report.failed} failed`);
+  if (report.skipped > 0) counts.push(`${report.skipped} skipped`);
+  const lines = [`${word}  ${file}  ${counts.join(', ')}  ${(durationMs / 1000).toFixed(1)} s`];
+  for (const name of report.skips) lines.push(`  skipped: ${name}`);
+  lines.push(...report.failures.map(describeFailure));
+  if (report.failed > 0 && stderr.trim() !== '') {
+    lines.push('  standard error:', stderr.trimEnd().replace(/^/gm, '    '));
+  }
+  return lines;
+}
 
 /** A failed assertion as indented lines: its name, where it stands, and what tap says about it. */
 export function describeFailure({name, diagnostics}: Failure): string {

@@ -8,15 +8,20 @@ export interface FileRun {
   readonly stderr: string;
 }
 
+export interface RunOptions {
+  readonly timeoutMs: number;
+  /** How long a file that ran out of time may take to say where it hangs and to clean up. */
+  readonly graceMs?: number;
+  readonly signal?: AbortSignal;
+}
+
 const stderrLimit = 8_000;
-/** How long a file that ran out of time may take to say where it hangs and to clean up. */
-const graceMs = 5_000;
 
 /**
  * Runs one compiled test file with node in a process group of its own and counts its tests. Never rejects:
  * a crash, a hang and an unexpected exit code are failed tests.
  */
-export function runFile(file: string, timeoutMs: number, signal?: AbortSignal): Promise<FileRun> {
+export function runFile(file: string, {timeoutMs, graceMs = 5_000, signal}: RunOptions): Promise<FileRun> {
   const started = performance.now();
   const tap = new TapReader();
   let stderr = '';

@@ -11,9 +11,6 @@ import type {AnnouncedPrefix, PathAttribute, Update, UpdateFault} from './messag
 import {countNlri, decodeNlri, encodeNlri} from './nlri.js';
 import {Reader} from './reader.js';
 
-/** Those that fill messages with many prefixes. */
-export {endOfRib, packAnnounce, packWithdraw} from './pack.js';
-
 export type UpdateAnswer =
   | {readonly ok: true; readonly message: Update}
   | {readonly ok: false; readonly fault: WireFault};

@@ -235,8 +235,8 @@ export class Agent {
     return this.services.filter(({state}) => state.admin !== 'disabled').map(({config}) => config);
   }
 
-  #sleep(ms: number): Promise<void> {
-    return new Promise((resolve) => this.#options.effects.clock.after(ms, resolve));
+  async #sleep(ms: number): Promise<void> {
+    if (ms > 0) await new Promise<void>((done) => this.#options.effects.clock.after(ms, done));
   }
 
   /** Waits for `work`, but no longer than `ms`. */

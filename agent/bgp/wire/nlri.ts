@@ -3,6 +3,7 @@
 import {prefixFromBytes} from '../../lib/prefix.js';
 import type {IpFamily, Prefix} from '../../types.js';
 
+const colon = 0x3a;
 const maxBits: Readonly<Record<IpFamily, number>> = {ipv4: 32, ipv6: 128};
 
 /** A prefix as it stands in NLRI. */
@@ -12,7 +13,7 @@ export function nlriOf(prefix: Prefix): Uint8Array {
   const nlri = new Uint8Array(1 + octetsFor(bits));
   nlri[0] = bits;
   // Writes past the end of a typed array are ignored: so end the octets that NLRI does without.
-  if (prefix.includes(':')) writeIpv6(prefix.slice(0, slash), nlri);
+  if (prefix.includes(':')) writeIpv6(prefix, slash, nlri);
   else writeIpv4(prefix, slash, nlri);
   return nlri;
 }
@@ -77,19 +78,30 @@ function writeIpv4(text: string, end: number, nlri: Uint8Array): void {
   }
 }
 
-function writeIpv6(text: string, nlri: Uint8Array): void {
+function writeIpv6(text: string, end: number, nlri: Uint8Array): void {
   const gap = text.indexOf('::');
-  if (gap === -1) return writeGroups(text, 1, nlri);
-  writeGroups(text.slice(0, gap), 1, nlri);
-  const behind = text.slice(gap + 2);
-  writeGroups(behind, 17 - 2 * behind.split(':').length, nlri);
+  writeGroups(text, 0, gap === -1 ? end : gap, 1, nlri);
+  if (gap === -1) return;
+  let groups = 1;
+  for (let i = gap + 2; i < end; i++) {
+    if (text.charCodeAt(i) === colon) groups++;
+  }
+  writeGroups(text, gap + 2, end, 17 - 2 * groups, nlri);
 }
 
-function writeGroups(text: string, at: number, nlri: Uint8Array): void {
-  if (text === '') return;
-  for (const [i, group] of text.split(':').entries()) {
-    const value = Number.parseInt(group, 16);
-    nlri[at + 2 * i] = value >> 8;
-    nlri[at + 2 * i + 1] = value;
+/** The groups between two places of the text, as octets from `at` on. */
+function writeGroups(text: string, from: number, end: number, at: number, nlri: Uint8Array): void {
+  if (from === end) return;
+  let octet = at;
+  let group = 0;
+  for (let i = from; i <= end; i++) {
+    const code = i === end ? colon : text.charCodeAt(i);
+    if (code === colon) {
+      nlri[octet++] = group >> 8;
+      nlri[octet++] = group;
+      group = 0;
+    } else {
+      group = group * 16 + (code < 0x40 ? code - 0x30 : code - 0x57);
+    }
   }
 }

@@ -1,0 +1,336 @@
+/**
+ * Adj-RIB-Out (RFC 4271 §3.2) of one peer: what it is to have, what it has been sent, and the UPDATEs that make the
+ * second into the first. Nothing here writes: `next` gives the bytes, `taken` is told when the socket took them.
+ */
+
+import {familyOf} from '../lib/prefix.js';
+import type {IpAddress, IpFamily, Prefix, Route, ServiceName} from '../types.js';
+import {attributesKey, type NoPath, type Path, type PeerFacts, pathTo} from './adj-out-path.js';
+import {nlriOf} from './wire/nlri.js';
+import {endOfRib, packAnnounce, packWithdraw} from './wire/pack.js';
+
+/** Some UPDATEs in a row; hand it back to `taken` when its bytes are out. */
+export interface Batch {
+  readonly messages: readonly Uint8Array[];
+  readonly withdrawn: readonly Entry[];
+  readonly announced: readonly {readonly path: Path; readonly entries: readonly Entry[]}[];
+}
+
+/** Told of what is new on the wire; not of what was sent a second time. */
+export interface WireNews {
+  announced(prefix: Prefix, nextHop: IpAddress, owners: readonly ServiceName[]): void;
+  withdrawn(prefix: Prefix, owners: readonly ServiceName[]): void;
+}
+
+/** One prefix's standing with one peer. */
+export interface Standing {
+  readonly word: 'not-wanted' | 'peer-down' | 'pending' | 'announced' | 'withdraw-pending' | NoPath;
+  readonly nextHop: IpAddress | null;
+}
+
+/** One prefix. It stands in at most one queue. */
+interface Entry {
+  readonly prefix: Prefix;
+  readonly family: IpFamily;
+  readonly nlri: Uint8Array;
+  /** null: it is to be withdrawn, and forgotten once it is. */
+  route: Route | null;
+  group: Group | null;
+  queue: Set<Entry> | null;
+  owners: readonly ServiceName[];
+  /** What the peer will have once everything handed out has arrived, and what the socket took so far. */
+  handed: Path | null;
+  taken: Path | null;
+  /** To be sent although the peer has it: it asked for a refresh. */
+  again: boolean;
+}
+
+/** All prefixes of one family with equal attributes. */
+interface Group {
+  readonly key: string;
+  readonly family: IpFamily;
+  readonly like: Route;
+  readonly members: Set<Entry>;
+  readonly queue: Set<Entry>;
+  path: Path | NoPath;
+}
+
+const families = ['ipv4', 'ipv6'] as const satisfies readonly IpFamily[];
+
+export class AdjRibOut {
+  readonly #encode: (prefix: Prefix) => Uint8Array;
+  readonly #entries = new Map<Prefix, Entry>();
+  readonly #groups = new Map<string, Group>();
+  readonly #withdraws: Record<IpFamily, Set<Entry>> = {ipv4: new Set(), ipv6: new Set()};
+  /** Groups with something in their queue. */
+  readonly #busy: Record<IpFamily, Set<Group>> = {ipv4: new Set(), ipv6: new Set()};
+  readonly #endOfRibDue = new Set<IpFamily>();
+  #facts: PeerFacts | null = null;
+  #complete = false;
+  #wanted = 0;
+  #announced = 0;
+
+  /** `encode` gives a prefix's NLRI; several peers may share one that remembers. */
+  constructor(encode: (prefix: Prefix) => Uint8Array = nlriOf) {
+    this.#encode = encode;
+  }
+
+  /** Prefixes that the socket took announcements of and no withdrawal. */
+  get announced(): number {
+    return this.#announced;
+  }
+
+  /** The whole of what the peer is to have; a route that is the same object as before costs next to nothing. */
+  want(desired: ReadonlyMap<Prefix, Route>): void {
+    for (const [prefix, route] of desired) {
+      const entry = this.#entries.get(prefix);
+      if (entry?.route !== route) this.#put(entry ?? this.#newEntry(prefix), route);
+    }
+    if (this.#wanted === desired.size) return;
+    for (const entry of this.#entries.values()) {
+      if (entry.route && !desired.has(entry.prefix)) this.#drop(entry);
+    }
+  }
+
+  /** From now on the desired set is complete: End-of-RIB goes out behind it (RFC 4724 §2), once a session. */
+  complete(): void {
+    this.#complete = true;
+  }
+
+  /** A session begins: the peer has nothing. */
+  up(facts: PeerFacts): void {
+    this.#facts = facts;
+    this.#endOfRibDue.clear();
+    for (const family of facts.negotiated.families) this.#endOfRibDue.add(family);
+    for (const group of this.#groups.values()) {
+      group.path = pathTo(group.like, group.family, facts);
+      for (const entry of group.members) this.#place(entry);
+    }
+  }
+
+  /** The session is over, and with it all that the peer had. */
+  down(): void {
+    this.#facts = null;
+    this.#announced = 0;
+    for (const entry of this.#entries.values()) {
+      this.#unqueue(entry);
+      entry.handed = null;
+      entry.taken = null;
+      entry.again = false;
+      this.#forgetIfGone(entry);
+    }
+  }
+
+  /** The addresses that `self` stands for may have changed: what they change goes out again, nothing else. */
+  reroute(selfNextHop: PeerFacts['selfNextHop']): void {
+    if (!this.#facts) return;
+    this.#facts = {...this.#facts, selfNextHop};
+    for (const group of this.#groups.values()) {
+      const path = pathTo(group.like, group.family, this.#facts);
+      if (nextHopText(path) === nextHopText(group.path)) continue;
+      group.path = path;
+      for (const entry of group.members) this.#place(entry);
+    }
+  }
+
+  /** RFC 2918: everything of a family once more. */
+  refresh(family: IpFamily): void {
+    for (const group of this.#groups.values()) {
+      if (group.family !== family) continue;
+      for (const entry of group.members) {
+        entry.again = entry.handed !== null;
+        this.#place(entry);
+      }
+    }
+  }
+
+  /** The next UPDATEs, withdrawals first, with about `limit` octets of prefixes; null when there is nothing to say. */
+  next(limit: number): Batch | null {
+    if (!this.#facts) return null;
+    const messages: Uint8Array[] = [];
+    const emit = (message: Uint8Array) => void messages.push(message);
+    const withdrawn: Entry[] = [];
+    const announced: {path: Path; entries: Entry[]}[] = [];
+    let left = limit;
+    for (const family of families) {
+      const entries = take(this.#withdraws[family], left);
+      if (entries.length === 0) continue;
+      for (const entry of entries) entry.handed = null;
+      const nlri = entries.map((entry) => entry.nlri);
+      packWithdraw(family, nlri, emit);
+      left -= octets(nlri);
+      withdrawn.push(...entries);
+    }
+    for (const family of families) {
+      for (const group of this.#busy[family]) {
+        if (left <= 0) break;
+        const {path} = group;
+        const entries = take(group.queue, left);
+        if (group.queue.size === 0) this.#busy[family].delete(group);
+        if (typeof path === 'string' || entries.length === 0) continue;
+        for (const entry of entries) {
+          entry.handed = path;
+          entry.again = false;
+        }
+        const nlri = entries.map((entry) => entry.nlri);
+        packAnnounce(family, path.attributes, path.nextHopBytes, nlri, emit);
+        left -= octets(nlri);
+        announced.push({path, entries});
+      }
+      if (this.#complete && this.#busy[family].size === 0 && this.#endOfRibDue.delete(family)) {
+        emit(endOfRib(family));
+      }
+    }
+    return messages.length === 0 ? null : {messages, withdrawn, announced};
+  }
+
+  /** The socket took a batch of the present session. */
+  taken(batch: Batch, news: WireNews): void {
+    for (const entry of batch.withdrawn) {
+      if (!entry.taken) continue;
+      entry.taken = null;
+      this.#announced--;
+      news.withdrawn(entry.prefix, entry.owners);
+      this.#forgetIfGone(entry);
+    }
+    for (const {path, entries} of batch.announced) {
+      for (const entry of entries) {
+        if (entry.taken === path) continue;
+        if (!entry.taken) this.#announced++;
+        entry.taken = path;
+        news.announced(entry.prefix, path.nextHop, entry.owners);
+      }
+    }
+  }
+
+  /** Whether the peer has the prefix, or may have it once what is under way has arrived. */
+  holds(prefix: Prefix): boolean {
+    const entry = this.#entries.get(prefix);
+    return entry !== undefined && (entry.taken ?? entry.handed) !== null;
+  }
+
+  standing(prefix: Prefix): Standing {
+    const entry = this.#entries.get(prefix);
+    if (!entry) return {word: 'not-wanted', nextHop: null};
+    const held = entry.taken?.nextHop ?? entry.handed?.nextHop ?? null;
+    if (!entry.route || !entry.group) return {word: held ? 'withdraw-pending' : 'not-wanted', nextHop: held};
+    if (!this.#facts) return {word: 'peer-down', nextHop: null};
+    const {path} = entry.group;
+    if (typeof path === 'string') return {word: held ? 'withdraw-pending' : path, nextHop: held};
+    return {word: entry.taken === path ? 'announced' : 'pending', nextHop: path.nextHop};
+  }
+
+  /** Prefixes that are wanted, withdrawn or announced, in no particular order. */
+  prefixes(): IterableIterator<Prefix> {
+    return this.#entries.keys();
+  }
+
+  #newEntry(prefix: Prefix): Entry {
+    const entry: Entry = {
+      prefix,
+      family: familyOf(prefix),
+      nlri: this.#encode(prefix),
+      route: null,
+      group: null,
+      queue: null,
+      owners: [],
+      handed: null,
+      taken: null,
+      again: false,
+    };
+    this.#entries.set(prefix, entry);
+    return entry;
+  }
+
+  #put(entry: Entry, route: Route): void {
+    if (!entry.route) this.#wanted++;
+    entry.route = route;
+    entry.owners = route.owners;
+    const group = this.#groupFor(route, entry.family);
+    if (group === entry.group) return;
+    this.#leaveGroup(entry);
+    entry.group = group;
+    group.members.add(entry);
+    this.#place(entry);
+  }
+
+  #drop(entry: Entry): void {
+    this.#wanted--;
+    entry.route = null;
+    this.#leaveGroup(entry);
+    this.#place(entry);
+    this.#forgetIfGone(entry);
+  }
+
+  #groupFor(route: Route, family: IpFamily): Group {
+    const key = attributesKey(route, family);
+    const known = this.#groups.get(key);
+    if (known) return known;
+    const path = this.#facts ? pathTo(route, family, this.#facts) : 'not-negotiated';
+    const group: Group = {key, family, like: route, members: new Set(), queue: new Set(), path};
+    this.#groups.set(key, group);
+    return group;
+  }
+
+  #leaveGroup(entry: Entry): void {
+    const {group} = entry;
+    this.#unqueue(entry);
+    entry.group = null;
+    group?.members.delete(entry);
+    if (group?.members.size === 0) this.#groups.delete(group.key);
+  }
+
+  /** Puts an entry into the queue it now belongs in: its group's, the withdrawals', or none. */
+  #place(entry: Entry): void {
+    this.#unqueue(entry);
+    if (!this.#facts) return;
+    const {group} = entry;
+    const path = group && typeof group.path !== 'string' ? group.path : null;
+    if (!path || !group) {
+      if (entry.handed) enqueue(entry, this.#withdraws[entry.family]);
+    } else if (entry.handed !== path || entry.again) {
+      enqueue(entry, group.queue);
+      this.#busy[group.family].add(group);
+    }
+  }
+
+  #unqueue(entry: Entry): void {
+    entry.queue?.delete(entry);
+    entry.queue = null;
+    const {group} = entry;
+    if (group?.queue.size === 0) this.#busy[group.family].delete(group);
+  }
+
+  #forgetIfGone(entry: Entry): void {
+    if (!entry.route && !entry.handed && !entry.taken) this.#entries.delete(entry.prefix);
+  }
+}
+
+function enqueue(entry: Entry, queue: Set<Entry>): void {
+  queue.add(entry);
+  entry.queue = queue;
+}
+
+/** Takes entries off a queue until they make up `limit` octets of NLRI. */
+function take(queue: Set<Entry>, limit: number): Entry[] {
+  const taken: Entry[] = [];
+  let left = limit;
+  for (const entry of queue) {
+    if (left <= 0) break;
+    left -= entry.nlri.length;
+    queue.delete(entry);
+    entry.queue = null;
+    taken.push(entry);
+  }
+  return taken;
+}
+
+function octets(nlri: readonly Uint8Array[]): number {
+  let sum = 0;
+  for (const {length} of nlri) sum += length;
+  return sum;
+}
+
+function nextHopText(path: Path | NoPath): string {
+  return typeof path === 'string' ? path : path.nextHop;
+}

@@ -1,0 +1,123 @@
+/** The log: events as lines through pino, for people on a terminal, as JSON elsewhere (CONTRACT "Log"). */
+
+import {pino} from 'pino';
+import type {LogConfig} from '../config/types.js';
+import type {Output} from '../io/output.js';
+import {styles} from '../lib/styles.js';
+import type {AgentEvent, Clock, LogLevel} from '../types.js';
+import {type Batch, createBurst, type Entry, summaryThreshold} from './burst.js';
+import {isPrefixEvent, type LogLine, logLine, summaryLine} from './log-line.js';
+import {prettyLine} from './pretty.js';
+
+export interface LogOptions {
+  readonly config: LogConfig;
+  /** Where lines go; one that cannot take them loses lines, and never holds up the daemon. */
+  readonly output: Output;
+  readonly clock: Clock;
+  /** Whether `pretty` uses colour. */
+  readonly color: boolean;
+}
+
+export interface Log {
+  /** For `bus.on`. */
+  sink(event: AgentEvent): void;
+  /** A changed configuration; what was logged before goes out as before. */
+  configure(config: LogConfig): void;
+  /** Writes what still waits for the end of its burst, now: before a hard exit. */
+  flush(): void;
+  /** Flushes, and waits until the output has taken everything, at most `timeoutMs`. */
+  close(timeoutMs: number): Promise<void>;
+}
+
+export function createLog({config, output, clock, color}: LogOptions): Log {
+  const style = styles(color);
+  let pretty = isPretty(config, output);
+  let lineAt = clock.wallMs();
+  let lost = 0;
+
+  const logger = pino(
+    {
+      level: config.level,
+      base: null,
+      timestamp: () => `,"time":"${new Date(lineAt).toISOString()}"`,
+      formatters: {level: (label) => ({level: label})},
+    },
+    {
+      write(json: string) {
+        if (!output.write(pretty ? prettyLine(json, style) : json)) lost += 1;
+      },
+    },
+  );
+  const levelOf = createLevels();
+  const burst = createBurst(clock, () => logger.isLevelEnabled('debug'), writeEntries);
+
+  function write(at: number, level: LogLevel, {message, fields}: LogLine): void {
+    if (!logger.isLevelEnabled(level)) return;
+    if (lost > 0) reportLost();
+    lineAt = at;
+    logger[level](fields, message);
+  }
+
+  function reportLost(): void {
+    const count = lost;
+    lost = 0;
+    lineAt = clock.wallMs();
+    logger.warn({count}, `${count} log lines lost: the output did not take them`);
+    if (lost > 0) lost = count;
+  }
+
+  function writeEntries(entries: readonly Entry[]): void {
+    const summarized = new Set<Batch>();
+    for (const {at, event, batch} of entries) {
+      const line = logLine(event);
+      if (batch === null || batch.count <= summaryThreshold) {
+        write(at, levelOf(event, line), line);
+        continue;
+      }
+      if (isPrefixEvent(event) && !summarized.has(batch)) {
+        summarized.add(batch);
+        const summary = summaryLine(event, batch.count);
+        write(at, summary.level, summary);
+      }
+      write(at, 'debug', line);
+    }
+  }
+
+  return {
+    sink(event) {
+      burst.add(event);
+      // What is about to end the process must not wait.
+      if (event.kind === 'note' && event.level === 'fatal') burst.flush();
+    },
+    configure(next) {
+      burst.flush();
+      logger.level = next.level;
+      pretty = isPretty(next, output);
+    },
+    flush: () => burst.flush(),
+    async close(timeoutMs) {
+      burst.flush();
+      await output.drained(timeoutMs);
+    },
+  };
+}
+
+function isPretty({format}: LogConfig, output: Output): boolean {
+  return format === 'pretty' || (format === 'auto' && output.isTerminal);
+}
+
+/** The level of a line: a peer that fails to connect for the same reason again and again is news only once. */
+function createLevels(): (event: AgentEvent, line: LogLine) => LogLevel {
+  const lastReason = new Map<string, string>();
+  return (event, {level}) => {
+    if (event.kind !== 'peer-state' || level !== 'info') return level;
+    const {peer, to, reason} = event;
+    if (to === 'established' || reason === null) {
+      lastReason.delete(peer);
+      return level;
+    }
+    if (lastReason.get(peer) === reason) return 'debug';
+    lastReason.set(peer, reason);
+    return level;
+  };
+}

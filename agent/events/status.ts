@@ -1,0 +1,252 @@
+/** The answer to `status --json` (CONTRACT "Commands"): the names of its fields are promises. Pure. */
+
+import type {Problem, ServiceConfig} from '../config/types.js';
+import {remember} from '../lib/collections.js';
+import {bytesOf, lengthOf} from '../lib/prefix.js';
+import type {
+  AdminState,
+  AnnouncerSnapshot,
+  CheckState,
+  Json,
+  JsonObject,
+  PeerSnapshot,
+  PeerWord,
+  Plan,
+  Prefix,
+  ServiceState,
+  Settled,
+  Verdict,
+} from '../types.js';
+
+export interface StatusInput {
+  readonly version: string;
+  readonly mode: 'run';
+  readonly routerId: string | null;
+  /** Wall clock of the start, like every time here milliseconds since the epoch. */
+  readonly since: number;
+  readonly now: number;
+  readonly config: {readonly loadedAt: number; readonly errors: readonly Problem[]};
+  readonly services: readonly {readonly config: ServiceConfig; readonly state: ServiceState}[];
+  readonly plan: Pick<Plan, 'addresses' | 'routes'>;
+  /** What puts addresses on the interface; null: nothing does. */
+  readonly kernelAddresses: AnnouncerSnapshot | null;
+  readonly announcers: readonly {readonly name: string; readonly snapshot: AnnouncerSnapshot}[];
+  readonly peers: readonly PeerSnapshot[];
+}
+
+// Type aliases, not interfaces: only those are assignable to Json.
+export type Status = {
+  readonly schema: 1;
+  readonly version: string;
+  readonly mode: 'run';
+  readonly router_id: string | null;
+  readonly since: string;
+  /** When this was true. */
+  readonly at: string;
+  readonly config: {readonly loaded_at: string; readonly errors: readonly ConfigError[]};
+  readonly services: readonly ServiceStatus[];
+  readonly routes: readonly RouteStatus[];
+  readonly peers: readonly PeerStatus[];
+};
+
+export type ConfigError = {
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
+  readonly message: string;
+};
+
+export type ServiceStatus = {
+  readonly name: string;
+  readonly state: Settled;
+  readonly admin: {
+    readonly state: AdminState;
+    readonly by: string | null;
+    readonly at: string | null;
+    readonly until: string | null;
+    readonly reason: string | null;
+  };
+  readonly since: string;
+  readonly reason: string;
+  readonly prefixes: readonly Prefix[];
+  readonly checks: readonly CheckStatus[];
+};
+
+export type CheckStatus = {
+  readonly name: string;
+  readonly type: string;
+  readonly state: Settled;
+  readonly verdict: Verdict | null;
+  readonly reason: string | null;
+  readonly at: string | null;
+  readonly duration_ms: number | null;
+  /** Successes in a row, or failures in a row as a negative number. */
+  readonly run: number | null;
+  readonly rise: number;
+  readonly fall: number;
+  readonly missed: number;
+};
+
+export type RouteStatus = {
+  readonly prefix: Prefix;
+  readonly wanted: boolean;
+  readonly owners: readonly string[];
+  /** Announcer → what it has: for `kernel` the words for address and route, for `bgp` an object per peer. */
+  readonly announcers: JsonObject;
+  /** Announcer → why it does not have what it should. */
+  readonly reasons: Readonly<Record<string, string>>;
+};
+
+export type PeerStatus = {
+  readonly name: string;
+  readonly address: string;
+  readonly remote_as: number | null;
+  readonly state: PeerWord;
+  readonly since: string;
+  readonly bfd: null;
+  readonly announced: number;
+  readonly received: number;
+  readonly last_error: string | null;
+};
+
+export function buildStatus(input: StatusInput): Status {
+  const {config, services} = input;
+  return {
+    schema: 1,
+    version: input.version,
+    mode: input.mode,
+    router_id: input.routerId,
+    since: iso(input.since),
+    at: iso(input.now),
+    config: {
+      loaded_at: iso(config.loadedAt),
+      errors: config.errors
+        .filter(({severity}) => severity === 'error')
+        .map(({file, line, column, message}) => ({file, line, column, message})),
+    },
+    services: services.map((service) => serviceStatus(service.config, service.state)),
+    routes: routeRows(input),
+    peers: input.peers.map((peer) => ({
+      name: peer.name,
+      address: peer.address,
+      remote_as: peer.remoteAs,
+      state: peer.state,
+      since: iso(peer.since),
+      bfd: null,
+      announced: peer.announced,
+      received: peer.received,
+      last_error: peer.lastError,
+    })),
+  };
+}
+
+function serviceStatus(config: ServiceConfig, state: ServiceState): ServiceStatus {
+  const checks = new Map(state.checks.map((check) => [check.name, check]));
+  return {
+    name: config.name,
+    state: state.settled,
+    admin: {state: state.admin, by: null, at: null, until: null, reason: null},
+    since: iso(state.since),
+    reason: state.reason,
+    prefixes: config.prefixes,
+    checks: config.checks.map(({name, type, rise, fall}) => {
+      const check = checks.get(name);
+      const last = check?.last ?? null;
+      return {
+        name,
+        type,
+        state: check?.settled ?? 'unknown',
+        verdict: last?.verdict ?? null,
+        reason: last?.reason ?? null,
+        at: last === null ? null : iso(last.startedAt),
+        duration_ms: last === null ? null : Math.round(last.durationMs * 1000) / 1000,
+        run: runLength(check?.run ?? null),
+        rise,
+        fall,
+        missed: check?.missed ?? 0,
+      };
+    }),
+  };
+}
+
+function runLength(run: CheckState['run']): number | null {
+  if (run === null) return null;
+  return run.of === 'fail' ? -run.length : run.length;
+}
+
+/** A row for every prefix that is planned, and for every other one that something still holds. */
+function routeRows({plan, services, kernelAddresses, announcers}: StatusInput): RouteStatus[] {
+  const wanted = new Set(plan.routes.map(({prefix}) => prefix));
+  const owners = new Map<Prefix, Set<string>>();
+  for (const {prefix, owners: names} of [...plan.routes, ...plan.addresses]) {
+    for (const name of names) remember(owners, prefix, () => new Set<string>()).add(name);
+  }
+  const left = new Set<Prefix>();
+  for (const {items} of [kernelAddresses, ...announcers.map(({snapshot}) => snapshot)].flatMap(
+    (each) => each ?? [],
+  )) {
+    for (const [prefix, item] of items) if (!owners.has(prefix) && isHeld(item)) left.add(prefix);
+  }
+  for (const prefix of left) owners.set(prefix, new Set());
+  for (const {config} of services) {
+    for (const prefix of [...config.prefixes, ...config.addresses]) {
+      if (left.has(prefix)) owners.get(prefix)?.add(config.name);
+    }
+  }
+  return sortedByPrefix([...owners]).map(([prefix, names]) => ({
+    prefix,
+    wanted: wanted.has(prefix),
+    owners: [...names].sort(),
+    ...atAnnouncers(prefix, kernelAddresses, announcers),
+  }));
+}
+
+/** As `comparePrefixes` sorts, but every address is parsed once: there may be 100,000. */
+function sortedByPrefix<Value>(rows: readonly (readonly [Prefix, Value])[]): (readonly [Prefix, Value])[] {
+  return rows
+    .map((row) => ({row, bytes: bytesOf(row[0]), length: lengthOf(row[0])}))
+    .sort(
+      (a, b) => a.bytes.length - b.bytes.length || Buffer.compare(a.bytes, b.bytes) || a.length - b.length,
+    )
+    .map(({row}) => row);
+}
+
+function atAnnouncers(
+  prefix: Prefix,
+  addresses: AnnouncerSnapshot | null,
+  announcers: StatusInput['announcers'],
+): Pick<RouteStatus, 'announcers' | 'reasons'> {
+  const items: Record<string, Json> = {};
+  const reasons: Record<string, string> = {};
+  const addReason = (name: string, reason: string | undefined): void => {
+    if (reason === undefined) return;
+    const before = reasons[name];
+    reasons[name] = before === undefined || before === reason ? reason : `${before}; ${reason}`;
+  };
+  const hostRoutes = announcers.find(({name}) => name === 'kernel')?.snapshot ?? null;
+  if (addresses || hostRoutes) {
+    items.kernel = {
+      address: addresses?.items.get(prefix) ?? 'not-wanted',
+      route: hostRoutes?.items.get(prefix) ?? 'not-wanted',
+    };
+    addReason('kernel', addresses?.reasons.get(prefix));
+  }
+  for (const {name, snapshot} of announcers) {
+    const item = snapshot.items.get(prefix);
+    if (name !== 'kernel' && item !== undefined) items[name] = item;
+    addReason(name, snapshot.reasons.get(prefix));
+  }
+  return {announcers: items, reasons};
+}
+
+/** Whether any word in it says more than `not-wanted`. */
+function isHeld(item: Json): boolean {
+  if (typeof item === 'string') return item !== 'not-wanted';
+  if (item === null || typeof item !== 'object') return false;
+  if (Array.isArray(item)) return item.some(isHeld);
+  return 'state' in item ? isHeld(item.state as Json) : Object.values(item).some(isHeld);
+}
+
+function iso(wallMs: number): string {
+  return new Date(wallMs).toISOString();
+}

@@ -1,0 +1,43 @@
+/** Small files that must last: read whole, replaced whole. Synchronous, for the moments of start and stop. */
+
+import {closeSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeFileSync} from 'node:fs';
+import {dirname} from 'node:path';
+
+/** null when there is no such file. Throws when it is there and cannot be read. */
+export function readFileIfThere(path: string): string | null {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+    throw error;
+  }
+}
+
+/**
+ * Replaces a file so that a reader, also one after a power cut, sees the old text or the new one and nothing between.
+ * Throws when it cannot be written; the old file is then still there.
+ */
+export function writeFileAtomic(path: string, text: string, mode = 0o644): void {
+  const temporary = `${path}.${process.pid}.tmp`;
+  try {
+    withDescriptor(temporary, 'w', mode, (fd) => {
+      writeFileSync(fd, text);
+      fsyncSync(fd);
+    });
+    renameSync(temporary, path);
+  } catch (error) {
+    rmSync(temporary, {force: true});
+    throw error;
+  }
+  // The new name is on the disk only with its folder.
+  withDescriptor(dirname(path), 'r', mode, fsyncSync);
+}
+
+function withDescriptor(path: string, flags: string, mode: number, use: (fd: number) => void): void {
+  const fd = openSync(path, flags, mode);
+  try {
+    use(fd);
+  } finally {
+    closeSync(fd);
+  }
+}

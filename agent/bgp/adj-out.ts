@@ -3,6 +3,7 @@
  * second into the first. Nothing here writes: `next` gives the bytes, `taken` is told when the socket took them.
  */
 
+import {remember} from '../lib/collections.js';
 import {familyOf} from '../lib/prefix.js';
 import type {IpAddress, IpFamily, Prefix, Route, ServiceName} from '../types.js';
 import {attributesKey, type NoPath, type Path, type PeerFacts, pathTo} from './adj-out-path.js';
@@ -41,6 +42,8 @@ interface Entry {
   /** What the peer will have once everything handed out has arrived, and what the socket took so far. */
   handed: Path | null;
   taken: Path | null;
+  /** Batches with this prefix that the socket did not take yet. */
+  underWay: number;
   /** To be sent although the peer has it: it asked for a refresh. */
   again: boolean;
 }
@@ -66,6 +69,8 @@ export class AdjRibOut {
   readonly #busy: Record<IpFamily, Set<Group>> = {ipv4: new Set(), ipv6: new Set()};
   readonly #endOfRibDue = new Set<IpFamily>();
   #facts: PeerFacts | null = null;
+  /** The paths of this session by what they say: equal ones are the same object. */
+  readonly #paths = new Map<string, Path>();
   #complete = false;
   #wanted = 0;
   #announced = 0;
@@ -92,9 +97,9 @@ export class AdjRibOut {
     }
   }
 
-  /** From now on the desired set is complete: End-of-RIB goes out behind it (RFC 4724 §2), once a session. */
-  complete(): void {
-    this.#complete = true;
+  /** Whether the desired set is all there will be for now: then End-of-RIB goes out behind it (RFC 4724 §2), once a session. */
+  complete(isComplete: boolean): void {
+    this.#complete = isComplete;
   }
 
   /** A session begins: the peer has nothing. */
@@ -103,7 +108,7 @@ export class AdjRibOut {
     this.#endOfRibDue.clear();
     for (const family of facts.negotiated.families) this.#endOfRibDue.add(family);
     for (const group of this.#groups.values()) {
-      group.path = pathTo(group.like, group.family, facts);
+      group.path = this.#pathOf(group.like, group.family, facts);
       for (const entry of group.members) this.#place(entry);
     }
   }
@@ -111,11 +116,13 @@ export class AdjRibOut {
   /** The session is over, and with it all that the peer had. */
   down(): void {
     this.#facts = null;
+    this.#paths.clear();
     this.#announced = 0;
     for (const entry of this.#entries.values()) {
       this.#unqueue(entry);
       entry.handed = null;
       entry.taken = null;
+      entry.underWay = 0;
       entry.again = false;
       this.#forgetIfGone(entry);
     }
@@ -126,8 +133,8 @@ export class AdjRibOut {
     if (!this.#facts) return;
     this.#facts = {...this.#facts, selfNextHop};
     for (const group of this.#groups.values()) {
-      const path = pathTo(group.like, group.family, this.#facts);
-      if (nextHopText(path) === nextHopText(group.path)) continue;
+      const path = this.#pathOf(group.like, group.family, this.#facts);
+      if (path === group.path) continue;
       group.path = path;
       for (const entry of group.members) this.#place(entry);
     }
@@ -155,7 +162,10 @@ export class AdjRibOut {
     for (const family of families) {
       const entries = take(this.#withdraws[family], left);
       if (entries.length === 0) continue;
-      for (const entry of entries) entry.handed = null;
+      for (const entry of entries) {
+        entry.handed = null;
+        entry.underWay++;
+      }
       const nlri = entries.map((entry) => entry.nlri);
       packWithdraw(family, nlri, emit);
       left -= octets(nlri);
@@ -170,6 +180,7 @@ export class AdjRibOut {
         if (typeof path === 'string' || entries.length === 0) continue;
         for (const entry of entries) {
           entry.handed = path;
+          entry.underWay++;
           entry.again = false;
         }
         const nlri = entries.map((entry) => entry.nlri);
@@ -187,14 +198,17 @@ export class AdjRibOut {
   /** The socket took a batch of the present session. */
   taken(batch: Batch, news: WireNews): void {
     for (const entry of batch.withdrawn) {
-      if (!entry.taken) continue;
-      entry.taken = null;
-      this.#announced--;
-      news.withdrawn(entry.prefix, entry.owners);
+      entry.underWay--;
+      if (entry.taken) {
+        entry.taken = null;
+        this.#announced--;
+        news.withdrawn(entry.prefix, entry.owners);
+      }
       this.#forgetIfGone(entry);
     }
     for (const {path, entries} of batch.announced) {
       for (const entry of entries) {
+        entry.underWay--;
         if (entry.taken === path) continue;
         if (!entry.taken) this.#announced++;
         entry.taken = path;
@@ -206,17 +220,18 @@ export class AdjRibOut {
   /** Whether the peer has the prefix, or may have it once what is under way has arrived. */
   holds(prefix: Prefix): boolean {
     const entry = this.#entries.get(prefix);
-    return entry !== undefined && (entry.taken ?? entry.handed) !== null;
+    return entry !== undefined && isHeld(entry);
   }
 
   standing(prefix: Prefix): Standing {
     const entry = this.#entries.get(prefix);
     if (!entry) return {word: 'not-wanted', nextHop: null};
-    const held = entry.taken?.nextHop ?? entry.handed?.nextHop ?? null;
-    if (!entry.route || !entry.group) return {word: held ? 'withdraw-pending' : 'not-wanted', nextHop: held};
+    const nextHop = entry.taken?.nextHop ?? entry.handed?.nextHop ?? null;
+    const held = isHeld(entry);
+    if (!entry.route || !entry.group) return {word: held ? 'withdraw-pending' : 'not-wanted', nextHop};
     if (!this.#facts) return {word: 'peer-down', nextHop: null};
     const {path} = entry.group;
-    if (typeof path === 'string') return {word: held ? 'withdraw-pending' : path, nextHop: held};
+    if (typeof path === 'string') return {word: held ? 'withdraw-pending' : path, nextHop};
     return {word: entry.taken === path ? 'announced' : 'pending', nextHop: path.nextHop};
   }
 
@@ -236,6 +251,7 @@ export class AdjRibOut {
       owners: [],
       handed: null,
       taken: null,
+      underWay: 0,
       again: false,
     };
     this.#entries.set(prefix, entry);
@@ -266,10 +282,18 @@ export class AdjRibOut {
     const key = attributesKey(route, family);
     const known = this.#groups.get(key);
     if (known) return known;
-    const path = this.#facts ? pathTo(route, family, this.#facts) : 'not-negotiated';
+    const path = this.#facts ? this.#pathOf(route, family, this.#facts) : 'not-negotiated';
     const group: Group = {key, family, like: route, members: new Set(), queue: new Set(), path};
     this.#groups.set(key, group);
     return group;
+  }
+
+  /** A route may change in what this peer does not see: the path is then the one it has. */
+  #pathOf(route: Route, family: IpFamily, facts: PeerFacts): Path | NoPath {
+    const path = pathTo(route, family, facts);
+    if (typeof path === 'string') return path;
+    const text = `${path.nextHop} ${Buffer.from(path.attributes).toString('latin1')}`;
+    return remember(this.#paths, text, () => path);
   }
 
   #leaveGroup(entry: Entry): void {
@@ -302,8 +326,13 @@ export class AdjRibOut {
   }
 
   #forgetIfGone(entry: Entry): void {
-    if (!entry.route && !entry.handed && !entry.taken) this.#entries.delete(entry.prefix);
+    if (!entry.route && !isHeld(entry)) this.#entries.delete(entry.prefix);
   }
+}
+
+/** Whether the peer has it, or may have it once what is under way has arrived. */
+function isHeld({taken, handed, underWay}: Entry): boolean {
+  return taken !== null || handed !== null || underWay > 0;
 }
 
 function enqueue(entry: Entry, queue: Set<Entry>): void {
@@ -329,8 +358,4 @@ function octets(nlri: readonly Uint8Array[]): number {
   let sum = 0;
   for (const {length} of nlri) sum += length;
   return sum;
-}
-
-function nextHopText(path: Path | NoPath): string {
-  return typeof path === 'string' ? path : path.nextHop;
 }

@@ -54,9 +54,11 @@ export class Namespace {
     await this.sysctl('net.ipv6.conf.all.forwarding', 1);
   }
 
-  /** Drops everything that comes in on `link` until the answered function is called: a silent death. */
-  async dropFrom(link: string): Promise<() => Promise<void>> {
-    const rules = `table inet silence { chain in { type filter hook input priority 0; iifname "${link}" drop; } }`;
+  /** Drops whatever goes in or out on `link`, until the answered function is called: a silent death. */
+  async silence(link: string): Promise<() => Promise<void>> {
+    const chain = (hook: string, match: string) =>
+      `chain ${hook} { type filter hook ${hook} priority 0; ${match} "${link}" drop; }`;
+    const rules = `table inet silence { ${chain('input', 'iifname')} ${chain('output', 'oifname')} }`;
     await this.run('nft', rules);
     return async () => {
       await this.run('nft', 'delete table inet silence');

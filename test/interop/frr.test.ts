@@ -1,0 +1,5 @@
+import t from 'tap';
+import {Frr} from '../lab/frr.js';
+import {routerSuite} from './router-suite.js';
+
+await routerSuite(t, Frr);

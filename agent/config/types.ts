@@ -6,8 +6,8 @@ import type {AnnouncerName, Community, IpAddress, IpFamily, NextHop, Prefix, Ser
 export interface Config {
   /** The main file; null when the configuration came from a text. */
   readonly file: string | null;
-  /** Absolute, like every path below. */
-  readonly confD: string;
+  /** Absolute, like every path below; null: no folder, the services stand in the main file. */
+  readonly confD: string | null;
   /** As configured; null: to be chosen (CONTRACT: local_address, else the lowest global IPv4, kept in state_dir). */
   readonly routerId: IpAddress | null;
   readonly stateDir: string;
@@ -75,9 +75,13 @@ export interface PeerConfig {
   /** null: directly connected (TTL 1 on eBGP); else the TTL of packets sent. */
   readonly multihop: number | null;
   readonly password: Secret | null;
+  /** The file that the password came from. */
+  readonly passwordFile?: string;
   readonly families: readonly IpFamily[];
   readonly holdTimeMs: number;
   readonly connectRetryMs: number;
+  /** Where it stands in the main file, from 1. */
+  readonly position?: {readonly line: number; readonly column: number};
 }
 
 /** The attributes of an announcement, all resolved. */
@@ -94,6 +98,11 @@ export interface AnnounceBlock extends RouteAttributes {
   readonly peers: readonly string[] | null;
   /** Length announced instead of the prefix itself, by family. */
   readonly aggregate: {readonly ipv4?: number; readonly ipv6?: number} | null;
+  /**
+   * Absent: the block gives routes for every prefix. Else only for those of these families: an `aggregate` that
+   * names one family, beside other blocks that already give the other family's prefixes to the same peers.
+   */
+  readonly families?: readonly IpFamily[];
 }
 
 /** Replaces an announce block key by key. */
@@ -106,7 +115,7 @@ export interface CheckConfig {
   readonly options: unknown;
   readonly intervalMs: number;
   readonly fastIntervalMs: number;
-  /** A cron expression instead of the interval. */
+  /** A cron expression instead of the interval, which then means nothing. */
   readonly schedule: string | null;
   readonly timeoutMs: number;
   readonly rise: number;

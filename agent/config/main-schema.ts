@@ -1,0 +1,183 @@
+/** The main file: the daemon itself. */
+
+import {dirname, join, resolve} from 'node:path';
+import {z} from 'zod';
+import {formatDuration} from '../lib/duration.js';
+import {readAllow} from './allow-schema.js';
+import {readBgp} from './bgp-schema.js';
+import {readKernel} from './kernel-schema.js';
+import type {ConfigFiles} from './password.js';
+import {key, part, Section} from './section.js';
+import {builtInPacing, type Pacing, readDefaults} from './timing.js';
+import type {AllowEntry, BgpConfig, Config, KernelConfig, LogConfig} from './types.js';
+import type {Value} from './value.js';
+import {addressOfFamily, duration, text, whole} from './values.js';
+
+/** What services are read against; undefined: wrong, so that nothing can be said about what depends on it. */
+export interface MainParts {
+  readonly allow: readonly AllowEntry[] | null | undefined;
+  readonly kernel: KernelConfig | null | undefined;
+  readonly bgp: BgpConfig | null | undefined;
+  readonly stopTimeoutMs: number | undefined;
+  readonly pacing: Pacing;
+}
+
+/** What is left to stand on when the main file cannot be read at all. */
+export const unknownMain: MainParts = {
+  allow: undefined,
+  kernel: undefined,
+  bgp: undefined,
+  stopTimeoutMs: undefined,
+  pacing: builtInPacing,
+};
+
+const mainKeys = {
+  router_id: key(addressOfFamily('ipv4')),
+  conf_d: key(z.union([text, z.literal(false)], 'must be the name of a folder, or false for none')),
+  state_dir: key(text),
+  control_socket: key(text),
+  allow: part(),
+  on_stop: key(z.enum(['withdraw', 'keep'])),
+  on_crash: key(z.enum(['withdraw', 'adopt'])),
+  settle_timeout: key(duration(0)),
+  stop_timeout: key(duration(100)),
+  step_timeout: key(duration(10)),
+  max_running_checks: key(whole(1, 65_535)),
+  defaults: part(),
+  log: part(),
+  kernel: part(),
+  bgp: part(),
+};
+
+const laterKeys = [
+  ...[
+    'bird',
+    'frr',
+    'exabgp',
+    'gobgp',
+    'metrics',
+    'guard',
+    'canary',
+    'web',
+    'watch',
+    'allow_insecure_scripts',
+  ],
+  ...['bfd', 'maintenance'],
+];
+
+const inDefaults = 'under `defaults`';
+const inBgp = 'under `bgp`';
+const inOwnFile = 'into a file of its own in `conf_d`';
+const elsewhere: Readonly<Record<string, string>> = {
+  ...Object.fromEntries(
+    ['interval', 'fast_interval', 'timeout', 'rise', 'fall'].map((name) => [name, inDefaults]),
+  ),
+  ...Object.fromEntries(
+    ['local_as', 'local_address', 'hold_time', 'peers', 'communities'].map((name) => [name, inBgp]),
+  ),
+  ...Object.fromEntries(
+    ['name', 'prefixes', 'check', 'checks', 'announce', 'services'].map((name) => [name, inOwnFile]),
+  ),
+};
+
+/** Reads the main document. The config is good for use only if nothing was reported as an error. */
+export function readMain(
+  value: Value,
+  file: string,
+  files: ConfigFiles,
+): {readonly config: Omit<Config, 'services'>; readonly parts: MainParts} {
+  const section = new Section(value, mainKeys, {later: laterKeys, elsewhere});
+  const folder = dirname(resolve(file));
+  const bgp = soundly(section, 'bgp', section.get('bgp'), (given) => readBgp(given, file, files));
+  const kernel = soundly(section, 'kernel', section.get('kernel'), readKernel);
+  const allow = soundly(section, 'allow', section.get('allow'), readAllow);
+  const [defaults, log] = [section.get('defaults'), section.get('log')];
+  const confD = section.get('conf_d') ?? 'conf.d';
+  const config: Omit<Config, 'services'> = {
+    file,
+    confD: confD === false ? null : resolve(folder, confD),
+    routerId: section.get('router_id') ?? null,
+    stateDir: resolve(folder, section.get('state_dir') ?? '/var/lib/eip-health'),
+    controlSocket: resolve(folder, section.get('control_socket') ?? '/run/eip-health/control.sock'),
+    allow: allow ?? null,
+    onStop: section.get('on_stop') ?? 'withdraw',
+    onCrash: section.get('on_crash') ?? 'withdraw',
+    settleTimeoutMs: section.get('settle_timeout') ?? 30_000,
+    stopTimeoutMs: section.get('stop_timeout') ?? 20_000,
+    stepTimeoutMs: section.get('step_timeout') ?? 2000,
+    maxRunningChecks: section.get('max_running_checks') ?? 256,
+    log: log ? readLog(log) : {level: 'info', format: 'auto'},
+    kernel: kernel ?? null,
+    bgp: bgp ?? null,
+  };
+  const pacing = defaults ? readDefaults(defaults) : builtInPacing;
+  checkMain(section, config);
+  const stopTimeoutMs = section.isSound('stop_timeout') ? config.stopTimeoutMs : undefined;
+  return {config, parts: {allow, kernel, bgp, stopTimeoutMs, pacing}};
+}
+
+type MainSection = Section<typeof mainKeys>;
+
+/** null: absent; undefined: something is wrong in it. */
+function soundly<T>(
+  section: MainSection,
+  name: keyof typeof mainKeys,
+  value: Value | undefined,
+  read: (value: Value) => T,
+): T | null | undefined {
+  if (!value) return section.isSound(name) ? null : undefined;
+  const before = value.errorCount;
+  const result = read(value);
+  return value.errorCount === before ? result : undefined;
+}
+
+const logKeys = {
+  level: key(z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'])),
+  format: key(z.enum(['json', 'pretty', 'auto'])),
+};
+
+function readLog(value: Value): LogConfig {
+  const section = new Section(value, logKeys, {later: ['syslog']});
+  return {level: section.get('level') ?? 'info', format: section.get('format') ?? 'auto'};
+}
+
+/** sun_path of a unix socket has 108 bytes with the closing zero. */
+const maxSocketPath = 107;
+
+function checkMain(section: MainSection, config: Omit<Config, 'services'>): void {
+  const bytes = Buffer.byteLength(config.controlSocket);
+  if (bytes > maxSocketPath) {
+    section
+      .at('control_socket')
+      .error(`the path has ${bytes} bytes, and a socket's at most ${maxSocketPath}`);
+  }
+  if (config.onStop === 'keep' && section.has('bgp')) {
+    section
+      .at('on_stop')
+      .warning('the embedded speaker cannot keep its routes without graceful restart: they go when it stops');
+  }
+  if (!section.has('bgp') && !section.has('kernel') && section.value.isMapping) {
+    section.value.warning('neither `bgp` nor `kernel` is configured: nothing will be announced');
+  }
+  const {stepTimeoutMs, stopTimeoutMs} = config;
+  if (stepTimeoutMs > stopTimeoutMs && section.isSound('step_timeout', 'stop_timeout')) {
+    const place = section.at(section.has('step_timeout') ? 'step_timeout' : 'stop_timeout');
+    place.warning(
+      `step_timeout (${formatDuration(stepTimeoutMs)}) is longer than stop_timeout (${formatDuration(stopTimeoutMs)})`,
+    );
+  }
+}
+
+/** The folder of service files that the main document names, or `conf.d` beside it; null: none. */
+export function confFolder(
+  value: Value | null,
+  file: string,
+): {readonly path: string | null; readonly isWritten: boolean} {
+  const written = value
+    ?.fields()
+    .find((field) => field.key === 'conf_d')
+    ?.value.plain();
+  if (written === false) return {path: null, isWritten: true};
+  const isWritten = typeof written === 'string' && written !== '';
+  return {path: join(resolve(dirname(file), isWritten ? written : 'conf.d')), isWritten};
+}

@@ -1,0 +1,119 @@
+/** What a service document means beside the main file: questions that no key can answer alone. */
+
+import {allowGate} from '../lib/allow.js';
+import {formatDuration} from '../lib/duration.js';
+import {contains, familyOf, hostPrefix, parseAddress} from '../lib/prefix.js';
+import type {IpAddress, NextHop, Prefix} from '../types.js';
+import {announcedAs, checkOverride, targetsOf} from './announce-targets.js';
+import type {MainParts} from './main-schema.js';
+import type {ReadService} from './service-schema.js';
+import type {AnnounceOverride} from './types.js';
+import type {Value} from './value.js';
+
+/** Reports what cannot be meant. Parts of the main file that are wrong themselves are not asked. */
+export function checkMeaning(service: ReadService, main: MainParts): void {
+  checkAllowed(service, main);
+  refuseSessionAddresses(service, main);
+  refuseChecksOfOwnAddresses(service);
+  checkFamilies(service, main);
+  for (const {block, value} of service.blocks) checkNextHop(block.nextHop, service, value);
+  const {config, section} = service;
+  const peers = main.bgp?.peers.map(({name}) => name) ?? [];
+  const overrides: [Value, AnnounceOverride | null][] = [
+    [section.at('when_degraded'), config.whenDegraded],
+    [section.at('when_down'), config.whenDown === 'withdraw' ? null : config.whenDown.override],
+    [section.at('drain'), config.drain.override],
+  ];
+  for (const [value, override] of overrides) {
+    if (override === null) continue;
+    checkOverride(value, override, config.announce, config.prefixes, peers);
+    if (override.nextHop) checkNextHop(override.nextHop, service, value);
+  }
+  if (main.stopTimeoutMs !== undefined && config.drain.forMs > main.stopTimeoutMs) {
+    const limit = formatDuration(main.stopTimeoutMs);
+    section.at('drain').warning(`is longer than \`stop_timeout\` (${limit}): a stop cuts it short`);
+  }
+}
+
+/** Every network of every block, aggregates for themselves. */
+function checkAllowed({config, prefixes}: ReadService, {allow}: MainParts): void {
+  if (allow === undefined) return;
+  const isAllowed = allowGate(allow);
+  const asked = new Set<Prefix>();
+  for (const block of config.announce) {
+    for (const {prefix, value} of prefixes) {
+      const announced = announcedAs(prefix, block);
+      if (announced === null || asked.has(announced)) continue;
+      asked.add(announced);
+      if (isAllowed(announced)) continue;
+      const what = announced === prefix ? `${prefix}` : `the aggregate ${announced}`;
+      const why =
+        allow === null
+          ? 'without `allow` only host routes are announced'
+          : '`allow` in the main file does not hold it';
+      value.error(`service ${config.name} may not announce ${what}: ${why}`);
+    }
+  }
+}
+
+/** A session from a VIP would die with the service, and its packets could return to another host. */
+function refuseSessionAddresses({config, prefixes}: ReadService, {bgp}: MainParts): void {
+  const used = new Map<Prefix, string>();
+  for (const {name, localAddress4, localAddress6, address} of bgp?.peers ?? []) {
+    for (const local of [localAddress4, localAddress6])
+      if (local) used.set(hostPrefix(local), 'our own in sessions');
+    used.set(hostPrefix(address), `that of peer ${name}`);
+  }
+  const places = new Map(prefixes.map(({prefix, value}) => [prefix, value]));
+  for (const address of config.addresses) {
+    const whose = used.get(address);
+    if (whose !== undefined)
+      places.get(address)?.error(`the address of ${address} is ${whose}: it cannot be a VIP`);
+  }
+}
+
+/** Under `when_up` such a check could never pass: the address comes only once it has. */
+function refuseChecksOfOwnAddresses({checks, config}: ReadService): void {
+  if (config.addressMode !== 'when_up') return;
+  const own = new Set(config.addresses);
+  for (const {connectsTo, value, config: check} of checks) {
+    const address = connectsTo.map(asAddress).find((host) => host !== null && own.has(hostPrefix(host)));
+    if (!address) continue;
+    value.error(
+      `check ${check.name} connects to ${address}, which is put on only while service ${config.name} is up: set kernel.addresses: always`,
+    );
+  }
+}
+
+function checkNextHop(nextHop: NextHop, {config, prefixes}: ReadService, place: Value): void {
+  if (nextHop === 'self') return;
+  for (const address of [nextHop.ipv4, nextHop.ipv6]) {
+    const around = address && prefixes.find(({prefix}) => contains(prefix, address));
+    if (around)
+      place.error(
+        `next hop ${address} lies in ${around.prefix}, which service ${config.name} announces itself`,
+      );
+  }
+}
+
+/** A prefix that nobody can take is most likely a mistake in `families`. */
+function checkFamilies({config, prefixes}: ReadService, {bgp}: MainParts): void {
+  if (!bgp || bgp.peers.length === 0) return;
+  const names = bgp.peers.map(({name}) => name);
+  const targets = new Set(config.announce.flatMap((block) => targetsOf(block, names)));
+  const reached = bgp.peers.filter(({name}) => targets.has(name));
+  if (reached.length === 0) return;
+  const families = new Set(reached.flatMap((peer) => peer.families));
+  for (const {prefix, value} of prefixes) {
+    const family = familyOf(prefix);
+    if (!families.has(family)) value.warning(`no peer of service ${config.name} takes ${family} routes`);
+  }
+}
+
+function asAddress(host: string): IpAddress | null {
+  try {
+    return parseAddress(host.replace(/^\[(.*)\]$/, '$1'));
+  } catch {
+    return null;
+  }
+}

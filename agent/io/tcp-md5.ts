@@ -8,7 +8,7 @@ import {linux, native, sockaddr} from './native.js';
 /** linux/tcp.h: TCP_MD5SIG_MAXKEYLEN. */
 const MAX_KEY_LENGTH = 80;
 /** As TCP_MD5SIG, and `flags` and `prefixlen` count (Linux 4.13). */
-const TCP_MD5SIG_EXT = 38;
+const TCP_MD5SIG_EXT = 32;
 const TCP_MD5SIG_FLAG_PREFIX = 1;
 
 /** Signs what goes to `peer` and refuses what comes from it unsigned. Throws `SystemError`, or `RangeError` for a long key. */

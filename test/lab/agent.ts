@@ -120,6 +120,11 @@ export class Agent {
     this.#running.signal('SIGSTOP');
   }
 
+  /** SIGURG. */
+  runChecksNow(): void {
+    this.#running.signal('SIGURG');
+  }
+
   thaw(): void {
     this.#running.signal('SIGCONT');
   }

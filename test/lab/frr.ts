@@ -1,8 +1,9 @@
 import {execFile} from 'node:child_process';
-import {access, chown, rm, writeFile} from 'node:fs/promises';
+import {access, chown, readFile, rm, writeFile} from 'node:fs/promises';
 import {join} from 'node:path';
 import {promisify} from 'node:util';
 import type {IpFamily} from '../../agent/types.js';
+import {mrtMessages} from './mrt.js';
 import type {Program} from './program.js';
 import {
   familiesOf,
@@ -35,7 +36,7 @@ export class Frr extends Router {
   protected async launch(): Promise<Program[]> {
     const file = (name: string) => join(this.folder, name);
     await writeFile(file('zebra.conf'), 'hostname lab\n');
-    await writeFile(file('bgpd.conf'), configOf(this.config));
+    await writeFile(file('bgpd.conf'), this.config.verbatim ?? configOf(this.config));
     await writeFile(file('vtysh.conf'), '');
     // The daemons drop to the user frr before they write their sockets.
     const {stdout} = await promisify(execFile)('id', ['-u', 'frr']);
@@ -44,11 +45,15 @@ export class Frr extends Router {
       await chown(file(path), Number(stdout), Number(group));
     }
     const start = (name: string) =>
-      this.namespace.spawn([
-        join(daemons, name),
-        ...['-f', file(`${name}.conf`), '-z', file('zserv.api'), '-i', file(`${name}.pid`)],
-        ...['--vty_socket', this.folder, '--log', `file:${file(`${name}.log`)}`],
-      ]);
+      this.namespace.spawn(
+        [
+          join(daemons, name),
+          ...['-f', file(`${name}.conf`), '-z', file('zserv.api'), '-i', file(`${name}.pid`)],
+          ...['--vty_socket', this.folder, '--log', `file:${file(`${name}.log`)}`],
+        ],
+        // Where relative names in its configuration lead.
+        {cwd: this.folder},
+      );
     // bgpd that finds no zebra tries again only after ten seconds.
     await rm(file('zserv.api'), {force: true});
     const zebra = start('zebra');
@@ -80,6 +85,21 @@ export class Frr extends Router {
   async routes(family: IpFamily): Promise<SeenRoute[]> {
     return sortRoutes(parseFrrRoutes(await this.ask(`show bgp ${family} unicast json detail`)));
   }
+
+  /** The prefixes a neighbor sent, whatever policy said of them; needs `soft-reconfiguration inbound`. */
+  async received(family: IpFamily, neighbor: string): Promise<string[]> {
+    const command = `show bgp ${family} unicast neighbors ${neighbor} received-routes json`;
+    const answer: {receivedRoutes?: Record<string, unknown>} = JSON.parse(await this.ask(command));
+    return Object.keys(answer.receivedRoutes ?? {}).sort();
+  }
+
+  /** Every BGP message received since the start, as it was on the wire; needs `dump bgp all` in the configuration. */
+  async dumped(): Promise<Buffer[]> {
+    return mrtMessages(await readFile(join(this.folder, Frr.dump)));
+  }
+
+  /** The file, in its own folder, that `dump bgp all` is to write to. */
+  static readonly dump = 'bgp.mrt';
 
   /** What `vtysh -c COMMAND` prints. */
   async ask(command: string): Promise<string> {

@@ -29,8 +29,10 @@ export interface RouterConfig {
   readonly neighbors: readonly Neighbor[];
   /** Puts routes into the kernel, equal ones of several neighbors as one multipath route (BIRD and FRR). */
   readonly kernel?: boolean;
-  /** More of the daemon's own configuration language, below what the keys above give. */
+  /** More of the daemon's own configuration language, beside what the keys above give. */
   readonly extra?: string;
+  /** FRR: bgpd's whole configuration, instead of what the keys above give. */
+  readonly verbatim?: string;
 }
 
 /** A route as the router's own table shows it. */

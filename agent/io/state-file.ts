@@ -1,6 +1,15 @@
 /** Small files that must last: read whole, replaced whole. Synchronous, for the moments of start and stop. */
 
-import {closeSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeFileSync} from 'node:fs';
+import {
+  closeSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import {dirname} from 'node:path';
 
 /** null when there is no such file. Throws when it is there and cannot be read. */
@@ -40,4 +49,9 @@ function withDescriptor(path: string, flags: string, mode: number, use: (fd: num
   } finally {
     closeSync(fd);
   }
+}
+
+/** Makes a folder and those above it; fine when it is there. Throws the system's error. */
+export function makeFolder(path: string): void {
+  mkdirSync(path, {recursive: true, mode: 0o755});
 }

@@ -1,0 +1,94 @@
+/** Makes everything that announces or installs, from the configuration: the right-hand side of the picture. */
+
+import {join} from 'node:path';
+import {BgpAnnouncer} from './announce/bgp.js';
+import {dryAddresses, dryRoutes} from './announce/dry-run.js';
+import {Kernel} from './announce/kernel.js';
+import type {Config} from './config/types.js';
+import type {NetlinkClient} from './control/netlink-client.js';
+import {openJournal} from './io/journal.js';
+import {peerConnector} from './io/peer-socket.js';
+import type {
+  Address,
+  Announcer,
+  Clock,
+  Emit,
+  HostNetwork,
+  Installer,
+  IpAddress,
+  PeerSnapshot,
+  Prefix,
+} from './types.js';
+
+/** What must not be touched: nothing is `none`, `kernel` only the kernel's part, `all` no peer either. */
+export type DryRunScope = 'none' | 'kernel' | 'all';
+
+export interface Announcers {
+  readonly addresses: Installer<Address> | null;
+  readonly announcers: readonly Announcer[];
+  /** Reads what is installed; rejects where the kernel cannot be asked. */
+  start(): Promise<void>;
+  peers(): readonly PeerSnapshot[];
+  reconfigure(config: Config): void;
+}
+
+export interface AnnouncersOptions {
+  readonly config: Config;
+  readonly dryRun: DryRunScope;
+  readonly routerId: IpAddress | null;
+  readonly bootId: string;
+  readonly allowed: (prefix: Prefix) => boolean;
+  readonly isOurs: (address: IpAddress) => boolean;
+  readonly network: HostNetwork;
+  readonly client: NetlinkClient;
+  readonly clock: Clock;
+  readonly emit: Emit;
+}
+
+export function createAnnouncers(options: AnnouncersOptions): Announcers {
+  const {config, dryRun} = options;
+  const kernel = config.kernel && kernelParts(options, config.kernel);
+  const bgp = config.bgp && dryRun !== 'all' ? bgpSpeaker(options, config.bgp) : null;
+  const dryBgp = config.bgp && dryRun === 'all' ? dryRoutes('bgp', options.emit) : null;
+  const announcers = [bgp, dryBgp, kernel?.routes].filter((announcer) => !!announcer);
+  return {
+    addresses: kernel?.addresses ?? null,
+    announcers,
+    async start() {
+      await kernel?.addresses.start();
+      for (const announcer of announcers) await announcer.start();
+    },
+    peers: () => bgp?.peers() ?? [],
+    reconfigure(next) {
+      if (next.bgp) bgp?.reconfigure(next.bgp);
+    },
+  };
+}
+
+function kernelParts(
+  {allowed, bootId, client, clock, config, dryRun, emit}: AnnouncersOptions,
+  kernelConfig: NonNullable<Config['kernel']>,
+): {addresses: Installer<Address>; routes: Announcer} {
+  if (dryRun !== 'none') {
+    return {addresses: dryAddresses(kernelConfig.interface, emit), routes: dryRoutes('kernel', emit)};
+  }
+  const journal = openJournal(join(config.stateDir, 'kernel.journal'), bootId);
+  return new Kernel({config: kernelConfig, client, clock, emit, journal, allowed});
+}
+
+function bgpSpeaker(
+  {allowed, clock, emit, isOurs, network, routerId}: AnnouncersOptions,
+  config: NonNullable<Config['bgp']>,
+): BgpAnnouncer {
+  if (routerId === null) throw new Error('the embedded speaker has no router id');
+  return new BgpAnnouncer({
+    config,
+    routerId,
+    allowed,
+    isOurs,
+    network,
+    connector: peerConnector,
+    clock,
+    emit,
+  });
+}

@@ -1,0 +1,160 @@
+/** A running daemon: the agent with what it announces through, its configuration, and the commands it answers. */
+
+import {createCheck} from '../checks/index.js';
+import {Agent} from './agent.js';
+import {type Announcers, createAnnouncers, type DryRunScope} from './announcers.js';
+import {ApiError} from './api/protocol.js';
+import type {Handler} from './api/server.js';
+import {diffConfig, lines} from './config/diff.js';
+import {type LoadResult, loadConfig} from './config/load.js';
+import {formatProblem} from './config/report.js';
+import type {Config} from './config/types.js';
+import type {NetlinkClient} from './control/netlink-client.js';
+import type {Log} from './events/log.js';
+import {buildStatus, type Status} from './events/status.js';
+import {systemCron} from './io/cron.js';
+import {systemEffects} from './io/effects.js';
+import {version} from './io/version.js';
+import {allowGate} from './lib/allow.js';
+import {hostPrefix} from './lib/prefix.js';
+import {prefixesOf} from './service/contribution.js';
+import type {Clock, Emit, HostNetwork, IpAddress, Prefix} from './types.js';
+
+export interface DaemonOptions {
+  readonly loaded: LoadResult & {readonly config: Config};
+  readonly configFile: string | undefined;
+  readonly dryRun: DryRunScope;
+  readonly adopt: boolean;
+  readonly routerId: IpAddress | null;
+  readonly bootId: string;
+  readonly network: HostNetwork;
+  readonly client: NetlinkClient;
+  readonly log: Log;
+  readonly clock: Clock;
+  readonly emit: Emit;
+}
+
+export class Daemon {
+  readonly #options: DaemonOptions;
+  readonly #announcers: Announcers;
+  readonly #agent: Agent;
+  readonly #since: number;
+  #loadedAt: number;
+  #loaded: DaemonOptions['loaded'];
+  #allowed: (prefix: Prefix) => boolean;
+  #ours: ReadonlySet<Prefix>;
+  #reloading: Promise<unknown> = Promise.resolve();
+
+  constructor(options: DaemonOptions) {
+    const {adopt, bootId, client, clock, dryRun, emit, loaded, network, routerId} = options;
+    const {config} = loaded;
+    this.#options = options;
+    this.#loaded = loaded;
+    this.#since = clock.wallMs();
+    this.#loadedAt = this.#since;
+    this.#allowed = allowGate(config.allow);
+    this.#ours = oursOf(config);
+    this.#announcers = createAnnouncers({
+      config,
+      dryRun,
+      routerId,
+      bootId,
+      network,
+      client,
+      clock,
+      emit,
+      allowed: (prefix) => this.#allowed(prefix),
+      isOurs: (address) => this.#ours.has(hostPrefix(address)),
+    });
+    const {addresses, announcers} = this.#announcers;
+    this.#agent = new Agent({
+      config,
+      effects: systemEffects(),
+      cron: systemCron,
+      createCheck,
+      addresses,
+      announcers,
+      adopt,
+      emit,
+    });
+  }
+
+  /** What the control socket answers. */
+  readonly handlers: Readonly<Record<string, Handler>> = {
+    status: () => this.status(),
+    reload: async () => ({lines: await this.reload()}),
+  };
+
+  async start(): Promise<void> {
+    await this.#announcers.start();
+    await this.#agent.start();
+  }
+
+  stop(mode: 'withdraw' | 'keep'): Promise<void> {
+    return this.#agent.stop(mode);
+  }
+
+  checkNow(): void {
+    this.#agent.checkNow();
+  }
+
+  status(): Status {
+    const {clock, routerId} = this.#options;
+    const {addresses, announcers} = this.#announcers;
+    return buildStatus({
+      version,
+      mode: 'run',
+      routerId,
+      since: this.#since,
+      now: clock.wallMs(),
+      config: {loadedAt: this.#loadedAt, errors: this.#loaded.problems},
+      services: this.#agent.services,
+      plan: this.#agent.plan,
+      kernelAddresses: addresses?.snapshot() ?? null,
+      announcers: announcers.map((announcer) => ({name: announcer.name, snapshot: announcer.snapshot()})),
+      peers: this.#announcers.peers(),
+    });
+  }
+
+  /** Reads the configuration again; the answer says what changes. Throws `ApiError` 3 when the main file is broken. */
+  reload(): Promise<readonly string[]> {
+    const reloaded = this.#reloading.then(() => this.#reload());
+    this.#reloading = reloaded.catch(() => {});
+    return reloaded;
+  }
+
+  async #reload(): Promise<readonly string[]> {
+    const {configFile, emit, log} = this.#options;
+    const before = this.#loaded.config;
+    const loaded = loadConfig({configFile, previous: before});
+    for (const problem of loaded.problems) {
+      emit({
+        kind: 'note',
+        level: problem.severity === 'error' ? 'error' : 'warn',
+        message: `configuration: ${formatProblem(problem)}`,
+        fields: {},
+      });
+    }
+    const {config} = loaded;
+    if (config === null) {
+      const problems = loaded.problems.map(formatProblem).join('\n');
+      throw new ApiError(3, `the configuration is broken, everything is kept as it was:\n${problems}`);
+    }
+    const said = lines(diffConfig(before, config));
+    for (const line of said) emit({kind: 'note', level: 'info', message: `reload: ${line}`, fields: {}});
+    this.#loaded = {...loaded, config};
+    this.#loadedAt = this.#options.clock.wallMs();
+    // Until the new prefixes are in, the old ones are ours as well.
+    this.#allowed = allowGate(config.allow);
+    this.#ours = new Set([...oursOf(before), ...oursOf(config)]);
+    log.configure(config.log);
+    this.#announcers.reconfigure(config);
+    await this.#agent.reload(config);
+    this.#ours = oursOf(config);
+    return [...said, ...loaded.problems.map(formatProblem)];
+  }
+}
+
+function oursOf(config: Config): ReadonlySet<Prefix> {
+  return new Set(config.services.flatMap(prefixesOf));
+}

@@ -1,0 +1,176 @@
+/**
+ * `eip-health run`: the components in the order in which they start; they stop in reverse. The hinge between them
+ * is `agent.ts`; `daemon.ts` holds it together with what it announces through.
+ */
+
+import {beginLife, dryLife, type Life} from './admin/life.js';
+import {readBootId} from './admin/run-record.js';
+import {watchArp} from './announce/arp.js';
+import type {DryRunScope} from './announcers.js';
+import {createApiServer} from './api/server.js';
+import {checkAgainstHost, chooseRouterId} from './config/host.js';
+import {type LoadResult, loadConfig} from './config/load.js';
+import {formatProblem} from './config/report.js';
+import type {Config} from './config/types.js';
+import {NetlinkClient} from './control/netlink-client.js';
+import {Daemon} from './daemon.js';
+import {createBus} from './events/bus.js';
+import {createLog, type Log} from './events/log.js';
+import {createRecorder} from './events/record.js';
+import {systemClock as clock} from './io/clock.js';
+import {createHostNetwork} from './io/host-network.js';
+import {openNetlinkSocket} from './io/netlink-socket.js';
+import {fileOutput, standardOutput} from './io/output.js';
+import {onSignals} from './io/signals.js';
+import {sysctl} from './io/sysctl.js';
+import {version} from './io/version.js';
+import type {Emit, IpAddress} from './types.js';
+
+export interface RunOptions {
+  readonly configFile?: string;
+  readonly dryRun: DryRunScope;
+  /** Log as JSON whatever `log.format` says. */
+  readonly json: boolean;
+  /** Where every event is recorded, one JSON line each. */
+  readonly record?: string;
+}
+
+type Loaded = LoadResult & {readonly config: Config};
+type Stop = () => Promise<void> | void;
+
+/** Runs until a signal ends it. Gives the exit code: 0 stopped, 1 it failed or was hurried, 3 the configuration is broken. */
+export async function runDaemon(options: RunOptions): Promise<number> {
+  const loaded = loadConfig({configFile: options.configFile});
+  const {config, problems} = loaded;
+  if (config === null) {
+    process.stderr.write(`${problems.map(formatProblem).join('\n')}\n`);
+    return 3;
+  }
+  const stops: Stop[] = [];
+  const {emit, log} = startLog(options, config, stops);
+  try {
+    return await run(options, {...loaded, config}, {emit, log, stops});
+  } catch (error) {
+    note(emit, 'fatal', `cannot start: ${error instanceof Error ? error.message : String(error)}`);
+    return 1;
+  } finally {
+    for (const stop of stops.reverse()) await stop();
+  }
+}
+
+async function run(
+  {configFile, dryRun}: RunOptions,
+  loaded: Loaded,
+  {emit, log, stops}: {emit: Emit; log: Log; stops: Stop[]},
+): Promise<number> {
+  const {config} = loaded;
+  note(
+    emit,
+    'info',
+    `eip-health ${version} starts with ${loaded.files[0]}: ${config.services.length} services`,
+  );
+  for (const problem of loaded.problems)
+    report(emit, problem.severity, `configuration: ${formatProblem(problem)}`);
+
+  const bootId = readBootId();
+  const life = dryRun === 'all' ? dryLife(config.stateDir) : beginLife({...config, version, bootId, clock});
+  let ending: 'withdraw' | 'keep' = 'withdraw';
+  stops.push(() => life.end(ending));
+
+  const client = new NetlinkClient({open: openNetlinkSocket, clock});
+  stops.push(() => client.stop());
+  const network = await createHostNetwork(client);
+  stops.push(() => network.stop());
+  for (const problem of checkAgainstHost(config, network.addresses())) {
+    report(emit, problem.severity, formatProblem(problem));
+  }
+  const routerId = routerIdOf(config, life, network.addresses());
+
+  const daemon = new Daemon({
+    loaded,
+    configFile,
+    dryRun,
+    adopt: life.adopt,
+    routerId,
+    bootId,
+    network,
+    client,
+    log,
+    clock,
+    emit,
+  });
+  const ended = new Promise<number>((resolve) => {
+    stops.push(
+      onSignals({
+        stop: () => resolve(0),
+        hurry: () => process.exit(1),
+        reload: () =>
+          void daemon.reload().catch((error: Error) => note(emit, 'error', `reload: ${error.message}`)),
+        checkNow: () => daemon.checkNow(),
+        dump: () => note(emit, 'info', `dump: ${JSON.stringify(daemon.status())}`),
+        crash: (error) => {
+          note(emit, 'fatal', `internal error: ${error.stack ?? error.message}`);
+          resolve(1);
+        },
+      }),
+    );
+  });
+  if (dryRun === 'none') stops.push(watchArp({config, network, sysctl, emit}));
+  await daemon.start();
+  const api = createApiServer({path: config.controlSocket, handlers: daemon.handlers, clock, emit});
+  if (dryRun !== 'all') {
+    await api.start();
+    stops.push(() => api.stop());
+  }
+
+  const code = await ended;
+  ending = code === 0 ? config.onStop : 'withdraw';
+  note(
+    emit,
+    'info',
+    ending === 'keep' ? 'stopping: routes and addresses stay' : 'stopping: withdrawing all routes',
+  );
+  await daemon.stop(ending);
+  note(emit, 'info', 'stopped');
+  return code;
+}
+
+function startLog({json, record}: RunOptions, config: Config, stops: Stop[]): {emit: Emit; log: Log} {
+  const output = standardOutput(clock);
+  const bus = createBus();
+  const log = createLog({
+    config: json ? {...config.log, format: 'json'} : config.log,
+    output,
+    clock,
+    color: output.isTerminal && !process.env.NO_COLOR,
+  });
+  bus.on((event) => log.sink(event));
+  stops.push(() => log.close(1000));
+  if (record !== undefined) {
+    const recorder = createRecorder(fileOutput(record, clock), clock);
+    bus.on((event) => recorder.sink(event));
+    stops.push(() => recorder.close(1000));
+  }
+  return {emit: bus.emit, log};
+}
+
+function routerIdOf(
+  config: Config,
+  life: Life,
+  addresses: Parameters<typeof chooseRouterId>[1],
+): IpAddress | null {
+  if (config.routerId) return config.routerId;
+  const id = chooseRouterId(config, addresses, life.routerId);
+  if (id === null && config.bgp)
+    throw new Error('no router id: this host has no global IPv4 address; set router_id');
+  if (id !== null && id !== life.routerId) life.keepRouterId(id);
+  return id;
+}
+
+function report(emit: Emit, severity: 'error' | 'warning', message: string): void {
+  note(emit, severity === 'error' ? 'error' : 'warn', message);
+}
+
+function note(emit: Emit, level: 'info' | 'warn' | 'error' | 'fatal', message: string): void {
+  emit({kind: 'note', level, message, fields: {}});
+}

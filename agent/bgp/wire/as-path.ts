@@ -26,7 +26,7 @@ export function decodeAsPath(value: Reader, asLength: 2 | 4): AsPathSegment[] | 
     if (value.overrun) return 'has an octet left over behind its last segment';
     if (!kind) return `has a segment of unknown type ${type}`;
     if (count === 0) return 'has an empty segment';
-    if (count * asLength > value.remaining) return `has a segment of ${count} AS numbers that ends behind it`;
+    if (count * asLength > value.remaining) return `has a segment of length ${count} that ends behind it`;
     const as: number[] = [];
     for (let i = 0; i < count; i++) as.push(asLength === 4 ? value.u32() : value.u16());
     if (as.includes(0)) return 'contains AS 0';

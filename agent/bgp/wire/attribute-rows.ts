@@ -20,6 +20,7 @@ import {
   encodeMpUnreach,
 } from './multiprotocol.js';
 import type {Reader} from './reader.js';
+import {octets} from './wording.js';
 import type {Writer} from './writer.js';
 
 export interface AttributeContext {
@@ -239,7 +240,7 @@ function bad(cause: UpdateCause, reason: string): AttributeProblem {
 }
 
 function wrongLength(value: Reader, right: string): AttributeProblem {
-  return bad('attribute-length', `has ${value.remaining} octets instead of ${right}`);
+  return bad('attribute-length', `has ${octets(value.remaining)} instead of ${right}`);
 }
 
 /** A value of exactly `length` octets. */

@@ -133,7 +133,7 @@ function truncated(code: number): Finding {
     verdict: 'treat-as-withdraw',
     cause: 'malformed-attribute-list',
     attribute: 0,
-    reason: `${attributeName(code)} ends behind the attributes`,
+    reason: `${code === 0 ? 'an attribute' : attributeName(code)} ends behind the list`,
     data: new Uint8Array(),
   };
 }

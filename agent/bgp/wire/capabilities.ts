@@ -3,6 +3,7 @@
 import {afiSafiName, CapabilityCode, capabilityName} from './iana.js';
 import type {Capability} from './message.js';
 import type {Reader} from './reader.js';
+import {octets} from './wording.js';
 import {Writer} from './writer.js';
 
 type Known = Exclude<Capability['kind'], 'unknown'>;
@@ -63,7 +64,7 @@ export function decodeCapabilities(parameter: Reader): Capability[] | string {
     if (parameter.overrun) return `${capabilityName(code)} ends behind its parameter`;
     const row = byCode.get(code);
     if (row && value.remaining !== row.length) {
-      return `${capabilityName(code)} has ${value.remaining} octets instead of ${row.length}`;
+      return `${capabilityName(code)} has ${octets(value.remaining)} instead of ${row.length}`;
     }
     // A copy: what an OPEN says is kept for as long as the session, the buffer it came in is not.
     capabilities.push(row ? row.decode(value) : {kind: 'unknown', code, value: new Uint8Array(value.rest())});

@@ -4,6 +4,7 @@ import type {IpAddress} from '../../types.js';
 import {describeCapability, encodeCapabilities} from './capabilities.js';
 import {ErrorCode, errorNames, messageTypeName} from './iana.js';
 import type {Capability, Notification} from './message.js';
+import {octets} from './wording.js';
 
 /** RFC 7606 §2, weakest first. The fourth, "AFI/SAFI disable", is never used: a reset does what it does, and more. */
 export type Verdict = 'attribute-discard' | 'treat-as-withdraw' | 'reset';
@@ -106,7 +107,7 @@ export function describeFault(fault: WireFault): string {
 function detailOf(fault: WireFault): string {
   switch (fault.cause) {
     case 'bad-message-length':
-      return `${fault.length} octets of ${messageTypeName(fault.messageType)}`;
+      return `${octets(fault.length)} of ${messageTypeName(fault.messageType)}`;
     case 'bad-message-type':
       return String(fault.messageType);
     case 'unsupported-version':

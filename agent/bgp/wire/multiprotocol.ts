@@ -6,6 +6,7 @@ import {familyFor} from './iana.js';
 import type {PathAttribute} from './message.js';
 import {countNlri} from './nlri.js';
 import type {Reader} from './reader.js';
+import {octets} from './wording.js';
 import type {Writer} from './writer.js';
 
 export type MpReach = Extract<PathAttribute, {kind: 'mp-reach'}>;
@@ -26,7 +27,7 @@ const nextHopLengths: Readonly<Record<IpFamily, readonly number[]>> = {ipv4: [4]
 /** Families this speaker does not know keep their NLRI as it is. */
 export function decodeMpReach(value: Reader): MpReach | AttributeProblem {
   const length = value.remaining;
-  if (length < 5) return problem(`has ${length} octets, at least 5 are needed`);
+  if (length < 5) return problem(`has ${octets(length)}, at least 5 are needed`);
   const afi = value.u16();
   const safi = value.u8();
   const nextHop = value.bytes(value.u8());
@@ -36,14 +37,14 @@ export function decodeMpReach(value: Reader): MpReach | AttributeProblem {
   const family = familyFor(afi, safi);
   // RFC 7606 §7.11: with another length than the expected one the NLRI cannot be found reliably.
   if (family && !nextHopLengths[family].includes(nextHop.length)) {
-    return problem(`has a next hop of ${nextHop.length} octets for ${family}`);
+    return problem(`has a next hop of ${octets(nextHop.length)} for ${family}`);
   }
   return nlriProblem(family, nlri) ?? {kind: 'mp-reach', afi, safi, nextHop, nlri};
 }
 
 export function decodeMpUnreach(value: Reader): MpUnreach | AttributeProblem {
   const length = value.remaining;
-  if (length < 3) return problem(`has ${length} octets, at least 3 are needed`);
+  if (length < 3) return problem(`has ${octets(length)}, at least 3 are needed`);
   const afi = value.u16();
   const safi = value.u8();
   const nlri = value.rest();

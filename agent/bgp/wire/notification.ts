@@ -60,13 +60,20 @@ function detailOf(code: number, subcode: number, data: Uint8Array): string | nul
     case '1/3':
       return data.length === 1 ? `type ${reader.u8()}` : null;
     case '2/1':
-      return data.length === 2 ? `the peer speaks version ${reader.u16()}` : null;
+      return data.length === 2 ? `version ${reader.u16()} is supported` : null;
     case '2/7': {
       const capabilities = decodeCapabilities(reader);
       return typeof capabilities === 'string' ? null : capabilities.map(describeCapability).join(', ');
     }
     case '3/3':
       return data.length === 1 ? attributeName(reader.u8()) : null;
+    case '3/2':
+    case '3/4':
+    case '3/5':
+    case '3/6':
+    case '3/8':
+    case '3/9':
+      return data.length >= 3 ? `${attributeName(data[1] ?? 0)} ${hexText(data)}` : null;
     case '5/1':
     case '5/2':
     case '5/3':

@@ -8,6 +8,7 @@ import {encodeMessage} from './frame.js';
 import {asTrans, MessageType, OpenParameter} from './iana.js';
 import type {Capability, Open} from './message.js';
 import {Reader} from './reader.js';
+import {octets} from './wording.js';
 
 export type OpenAnswer =
   | {readonly ok: true; readonly message: Open}
@@ -65,7 +66,7 @@ function decodeParameters(reader: Reader): {readonly capabilities: readonly Capa
   const {parameters, extended} = parameterField(reader);
   if (reader.overrun) return malformed('the optional parameters end behind the message');
   if (reader.remaining > 0)
-    return malformed(`${reader.remaining} octets are left over behind the optional parameters`);
+    return malformed(`${octets(reader.remaining)} left over behind the optional parameters`);
   const capabilities: Capability[] = [];
   while (parameters.remaining > 0) {
     const type = parameters.u8();

@@ -33,11 +33,11 @@ export function decodeUpdate(body: Uint8Array, context: AttributeContext): Updat
   const worst = decoded.findings.find(({verdict}) => verdict === 'reset');
   if (worst) return reset(worst.cause, worst.reason, worst.data);
   for (const [name, field] of [
-    ['withdrawn routes', withdrawnRoutes],
+    ['Withdrawn Routes', withdrawnRoutes],
     ['NLRI', nlri],
   ] as const) {
     const count = countNlri('ipv4', field);
-    if (typeof count === 'string') return reset('invalid-network-field', `${name} ${count}`);
+    if (typeof count === 'string') return reset('invalid-network-field', `the field ${name} ${count}`);
   }
 
   const {attributes, seen} = decoded;

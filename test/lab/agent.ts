@@ -142,6 +142,10 @@ export class Agent {
       .map((line) => JSON.parse(line));
   }
 
+  describe(): string {
+    return `--- agent in ${this.namespace.name}\n${this.#program?.describe() ?? 'not started'}`;
+  }
+
   /** Everything it has written, for the message of a failure and for looking for secrets. */
   get output(): string {
     return `${this.#running.stdout}\n${this.#running.stderr}`;

@@ -18,7 +18,7 @@ export class Bird extends Router {
 
   protected async launch(): Promise<Program[]> {
     const file = join(this.folder, 'bird.conf');
-    await writeFile(file, configOf(this.config, this.folder));
+    await writeFile(file, configOf(this.config));
     return [
       this.namespace.spawn([
         'bird',
@@ -67,13 +67,13 @@ function protocolName(index: number): string {
   return `neighbor${index}`;
 }
 
-function configOf(config: RouterConfig, folder: string): string {
+function configOf(config: RouterConfig): string {
   // Learns the namespace's own routes: BIRD needs one to the next hop of a multihop session.
   const exported = config.kernel ? 'where source = RTS_BGP' : 'none';
   const kernel = (family: IpFamily) =>
     `protocol kernel { learn; ${family} { import all; export ${exported}; }; merge paths on; }`;
   return `
-log "${join(folder, 'bird.log')}" all;
+log stderr all;
 router id ${config.routerId};
 protocol device {}
 protocol direct { ipv4; ipv6; }

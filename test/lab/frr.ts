@@ -49,7 +49,7 @@ export class Frr extends Router {
         [
           join(daemons, name),
           ...['-f', file(`${name}.conf`), '-z', file('zserv.api'), '-i', file(`${name}.pid`)],
-          ...['--vty_socket', this.folder, '--log', `file:${file(`${name}.log`)}`],
+          ...['--vty_socket', this.folder, '--log', 'stdout'],
         ],
         // Where relative names in its configuration lead.
         {cwd: this.folder},

@@ -11,9 +11,11 @@ export interface End {
   readonly addresses: readonly string[];
 }
 
-/** Something with an end: stopped, in reverse order, when the test is over. */
-interface Stoppable {
+/** A program of the lab: closed, in reverse order, when the test is over. */
+interface Part {
   close(): Promise<void>;
+  /** What it said last, for people who look for the reason of a failure. */
+  describe?(): string | Promise<string>;
 }
 
 let labs = 0;
@@ -22,7 +24,7 @@ let labs = 0;
 export class Lab {
   readonly #id = labs++;
   readonly #namespaces: Namespace[] = [];
-  readonly #parts: Stoppable[] = [];
+  readonly #parts: Part[] = [];
   #folders = 0;
 
   private constructor(readonly folder: string) {}
@@ -33,7 +35,7 @@ export class Lab {
     // Daemons of FRR run as a user of their own and have to get in.
     await chmod(folder, 0o755);
     const lab = new Lab(folder);
-    t.teardown(() => lab.#destroy());
+    t.teardown(() => lab.#destroy(t.passing()));
     return lab;
   }
 
@@ -60,13 +62,14 @@ export class Lab {
   }
 
   /** Has `part` closed when the test is over. */
-  add<T extends Stoppable>(part: T): T {
+  add<T extends Part>(part: T): T {
     this.#parts.push(part);
     return part;
   }
 
-  async #destroy(): Promise<void> {
+  async #destroy(isPassing: boolean): Promise<void> {
     const errors: unknown[] = [];
+    if (!isPassing) for (const part of this.#parts) console.error((await part.describe?.()) ?? '');
     for (const part of this.#parts.reverse()) await part.close().catch((error) => errors.push(error));
     for (const namespace of this.#namespaces) {
       await namespace.destroy().catch((error) => errors.push(error));

@@ -93,6 +93,6 @@ export class Program {
   /** What it said, for the message of a failure. */
   describe(): string {
     const state = this.#exit ? `ended with ${this.#exit.signal ?? this.#exit.code}` : 'running';
-    return `${this.#argv.join(' ')}: ${state}\n${this.stdout.slice(-2000)}\n${this.stderr.slice(-2000)}`;
+    return `${this.#argv.join(' ')}: ${state}\n${this.stdout.slice(-4000)}\n${this.stderr.slice(-4000)}`;
   }
 }

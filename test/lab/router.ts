@@ -100,6 +100,11 @@ export abstract class Router {
     await this.kill();
   }
 
+  describe(): string {
+    const said = this.programs.map((program) => program.describe());
+    return `--- ${this.kind} in ${this.namespace.name}\n${said.join('\n')}`;
+  }
+
   abstract peer(address: string): Promise<SeenPeer>;
 
   /** Every path of every prefix that came by BGP, sorted by prefix and next hop. */

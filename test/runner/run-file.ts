@@ -15,7 +15,7 @@ export interface RunOptions {
   readonly signal?: AbortSignal;
 }
 
-const stderrLimit = 8_000;
+const stderrLimit = 20_000;
 
 /**
  * Runs one compiled test file with node in a process group of its own and counts its tests. Never rejects:

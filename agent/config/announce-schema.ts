@@ -67,7 +67,7 @@ export function readAnnounce(value: Value, announcers: Announcers): readonly Rea
 /** The block that stands where `announce:` is left out. */
 export const plainBlock: AnnounceBlock = {...usual, aggregate: null};
 
-const noAggregate = {aggregate: 'under `announce`: it cannot change with the state'};
+const noAggregate = {aggregate: 'under `announce`, and cannot change with the state'};
 
 /** What is written, and no more: it replaces `announce` key by key. */
 export function readWhenDegraded(value: Value, announcers: Announcers): AnnounceOverride {

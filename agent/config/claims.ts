@@ -80,7 +80,7 @@ function refuse(value: Value, owner: Owner | undefined, message: (place: string)
   const {name, file, line} = owner.config;
   const text = message(`service ${name} (${file}:${line})`);
   if (text === null) return;
-  if (owner.isBroken) value.warning(`${text}, which is broken itself`);
+  if (owner.isBroken) value.warning(`${text} (that one is broken at present)`);
   else value.error(text);
 }
 

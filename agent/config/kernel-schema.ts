@@ -27,12 +27,7 @@ const interfaceName = z
 
 /** Numbers of rt_tables(5) that have names everywhere; 0 means "not given" to the kernel. */
 const tableNames: Readonly<Record<string, number>> = {main: 254, default: 253};
-const table: z.ZodType<number> = z
-  .unknown()
-  .transform((value) =>
-    typeof value === 'string' && Object.hasOwn(tableNames, value) ? tableNames[value] : value,
-  )
-  .pipe(whole(1, 0xffff_ffff));
+const table = whole(1, 0xffff_ffff, tableNames);
 
 /** rtnetlink(7) and rt_protos: what others mark their routes with. Ours must be told from theirs. */
 const takenProtocols: Readonly<Record<number, string>> = {
@@ -69,7 +64,7 @@ const kernelKeys = {
 
 /** The main file's `kernel:` block. */
 export function readKernel(value: Value): KernelConfig {
-  const section = new Section(value, kernelKeys);
+  const section = new Section(value, kernelKeys, {isUsefulEmpty: true});
   return {
     interface: section.get('interface') ?? 'lo',
     addresses: section.get('addresses') ?? 'when_up',

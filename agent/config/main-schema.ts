@@ -1,12 +1,13 @@
 /** The main file: the daemon itself. */
 
-import {dirname, join, resolve} from 'node:path';
+import {dirname, resolve} from 'node:path';
 import {z} from 'zod';
 import {formatDuration} from '../lib/duration.js';
 import {readAllow} from './allow-schema.js';
 import {readBgp} from './bgp-schema.js';
 import {readKernel} from './kernel-schema.js';
 import type {ConfigFiles} from './password.js';
+import {wholeFile} from './report.js';
 import {key, part, Section} from './section.js';
 import {builtInPacing, type Pacing, readDefaults} from './timing.js';
 import type {AllowEntry, BgpConfig, Config, KernelConfig, LogConfig} from './types.js';
@@ -168,16 +169,17 @@ function checkMain(section: MainSection, config: Omit<Config, 'services'>): void
   }
 }
 
-/** The folder of service files that the main document names, or `conf.d` beside it; null: none. */
+/**
+ * The folder of service files that the main document names, with its place, or `conf.d` beside the file, with line 0.
+ * `path` null: none.
+ */
 export function confFolder(
   value: Value | null,
   file: string,
-): {readonly path: string | null; readonly isWritten: boolean} {
-  const written = value
-    ?.fields()
-    .find((field) => field.key === 'conf_d')
-    ?.value.plain();
-  if (written === false) return {path: null, isWritten: true};
-  const isWritten = typeof written === 'string' && written !== '';
-  return {path: join(resolve(dirname(file), isWritten ? written : 'conf.d')), isWritten};
+): {readonly path: string | null; readonly line: number; readonly column: number} {
+  const written = value?.fields().find((field) => field.key === 'conf_d')?.value;
+  const name = written?.plain();
+  const isNamed = typeof name === 'string' && name !== '';
+  const {line, column} = written && isNamed ? written.position : wholeFile;
+  return {path: name === false ? null : resolve(dirname(file), isNamed ? name : 'conf.d'), line, column};
 }

@@ -29,6 +29,8 @@ export interface SectionRules {
   readonly later?: readonly string[];
   /** Keys that people write here but that have their place elsewhere: key → `under \`bgp\``. */
   readonly elsewhere?: Readonly<Record<string, string>>;
+  /** Whether `{}` means something: everything at its default. */
+  readonly isUsefulEmpty?: boolean;
   /** Takes keys that are not among ours, instead of their being errors. */
   readonly others?: (field: Field) => void;
 }
@@ -50,7 +52,9 @@ export class Section<K extends Keys> {
     rules: SectionRules = {},
   ) {
     if (!value.isMapping) {
-      if (value.isNothing) value.error('has no value: write `{}` for what is usual, or leave it out');
+      if (value.isNothing && rules.isUsefulEmpty)
+        value.error('has no value: write `{}` for the defaults, or leave it out');
+      else if (value.isNothing) value.error('has no value');
       else value.error('must be a mapping (`key: value`)');
       return;
     }
@@ -60,7 +64,7 @@ export class Section<K extends Keys> {
     }
     for (const field of value.fields()) {
       const name = canonical.get(field.key);
-      if (name === undefined) this.#other(field, canonical.keys(), rules);
+      if (name === undefined) this.#other(field, [...canonical.keys()], rules);
       else this.#take(name, field);
     }
     for (const [name, {value: given}] of this.#given) {
@@ -108,7 +112,7 @@ export class Section<K extends Keys> {
     }
   }
 
-  #other(field: Field, known: Iterable<string>, {later = [], elsewhere = {}, others}: SectionRules): void {
+  #other(field: Field, known: readonly string[], {later = [], elsewhere = {}, others}: SectionRules): void {
     const {key: name, keyPosition} = field;
     if (later.includes(name)) {
       this.value.errorAt(keyPosition, `\`${name}\` is not available in this version`);

@@ -76,11 +76,11 @@ function refuseSessionAddresses({config, prefixes}: ReadService, {bgp}: MainPart
 function refuseChecksOfOwnAddresses({checks, config}: ReadService): void {
   if (config.addressMode !== 'when_up') return;
   const own = new Set(config.addresses);
-  for (const {connectsTo, value, config: check} of checks) {
+  for (const {connectsTo, value} of checks) {
     const address = connectsTo.map(asAddress).find((host) => host !== null && own.has(hostPrefix(host)));
     if (!address) continue;
     value.error(
-      `check ${check.name} connects to ${address}, which is put on only while service ${config.name} is up: set kernel.addresses: always`,
+      `connects to ${address}, which is put on only while service ${config.name} is up: set kernel.addresses: always`,
     );
   }
 }

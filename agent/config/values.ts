@@ -47,11 +47,19 @@ export function listOf<T>(item: z.ZodType<T>): z.ZodType<readonly T[]> {
   );
 }
 
-/** A whole number within limits, both included. */
-export function whole(min: number, max: number): z.ZodType<number> {
-  return reading((value) => {
+/** A whole number within limits, both included; some may have names. */
+export function whole(
+  min: number,
+  max: number,
+  names: Readonly<Record<string, number>> = {},
+): z.ZodType<number> {
+  const words = Object.keys(names).map((name) => `${name}, `);
+  return reading((written) => {
+    const value = typeof written === 'string' && Object.hasOwn(names, written) ? names[written] : written;
     if (typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max) return value;
-    throw new WrongValue(`must be a whole number from ${min} to ${max}`);
+    throw new WrongValue(
+      `must be ${words.join('')}${words.length > 0 ? 'or ' : ''}a whole number from ${min} to ${max}`,
+    );
   });
 }
 
@@ -121,17 +129,17 @@ export function nextHopOfFamily(family: IpFamily | null): z.ZodType<IpAddress> {
 }
 
 /** Asplain or asdot (RFC 5396). 0 and AS_TRANS are no AS of anybody (RFC 7607, RFC 6793). */
-export const asNumber: z.ZodType<number> = reading(readAsNumber);
+export const asNumber: z.ZodType<number> = reading((value) => readAsNumber(value, ''));
 
 export const remoteAs: z.ZodType<number | 'internal' | 'external'> = reading((value) =>
-  value === 'internal' || value === 'external' ? value : readAsNumber(value),
+  value === 'internal' || value === 'external' ? value : readAsNumber(value, ', internal, external'),
 );
 
-function readAsNumber(value: unknown): number {
+function readAsNumber(value: unknown, words: string): number {
   const number = asNumberOf(typeof value === 'number' ? String(value) : asText(value));
   if (number === null) {
     throw new WrongValue(
-      `${quoted(value)} is no AS number: write 1 to 4294967295, or asdot like "1.10" in quotes`,
+      `${quoted(value)} is no AS number: write 1 to 4294967295${words}, or asdot like "1.10" in quotes`,
     );
   }
   if (number === 0) throw new WrongValue('AS 0 is reserved (RFC 7607)');

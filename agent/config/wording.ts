@@ -58,7 +58,7 @@ export function oneOf(values: readonly unknown[], input: unknown): string {
 }
 
 /** `unknown key \`intervall\`: did you mean \`interval\`?`. */
-export function unknownKeys(keys: readonly string[], known: Iterable<string>): string {
+export function unknownKeys(keys: readonly string[], known: readonly string[]): string {
   const [key] = keys;
   if (key !== undefined && keys.length === 1) return `unknown key \`${key}\`${didYouMean(key, known)}`;
   return `unknown keys ${keys.map((name) => `\`${name}\``).join(', ')}`;

@@ -177,6 +177,8 @@ function sentence({code, message}: YAMLError): string {
       return `${said}: indent the lines of a mapping alike, and put a value that holds \`: \` in quotes`;
     case 'MULTILINE_IMPLICIT_KEY':
       return 'this is no `key: value`: is the blank behind the colon missing, or the colon?';
+    case 'NON_STRING_KEY':
+      return 'a key must be text';
     case 'BAD_SCALAR_START':
       return `${said}: put the value in quotes`;
     default:

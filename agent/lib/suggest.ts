@@ -1,8 +1,8 @@
 /**
  * The known word that was probably meant, or null when none is near. Case, `-` and `_` make no difference;
- * otherwise one slip is allowed in three letters, a swap of neighbours being one.
+ * otherwise one slip is allowed in three letters, a swap of neighbours being one, or a word may be cut short.
  */
-export function suggest(word: string, known: Iterable<string>): string | null {
+export function suggest(word: string, known: readonly string[]): string | null {
   const wanted = plain(word);
   let best: {word: string; distance: number} | null = null;
   for (const candidate of known) {
@@ -14,13 +14,20 @@ export function suggest(word: string, known: Iterable<string>): string | null {
       best = {word: candidate, distance};
     }
   }
-  return best?.word ?? null;
+  return best?.word ?? cutShort(wanted, known);
 }
 
 /** `: did you mean "interval"?`, or nothing: to be put behind a message. */
-export function didYouMean(word: string, known: Iterable<string>): string {
+export function didYouMean(word: string, known: readonly string[]): string {
   const meant = suggest(word, known);
   return meant === null ? '' : `: did you mean \`${meant}\`?`;
+}
+
+/** `local_pref` for `local_preference`: the one known word that begins so. */
+function cutShort(wanted: string, known: readonly string[]): string | null {
+  if (wanted.length < 3) return null;
+  const longer = known.filter((candidate) => plain(candidate).startsWith(wanted));
+  return longer.length === 1 ? (longer[0] ?? null) : null;
 }
 
 function plain(word: string): string {

@@ -16,6 +16,7 @@ t.test('slips of the finger find the word meant', (t) => {
     ['prefix', 'prefixes'],
     ['mde', 'med'],
     ['peer', 'peers'],
+    ['pref', 'prefixes'],
   ];
   for (const [word, meant] of cases) t.equal(suggest(word, known), meant, word);
   t.end();
@@ -24,6 +25,7 @@ t.test('slips of the finger find the word meant', (t) => {
 t.test('a word that is near none gets no suggestion', (t) => {
   for (const word of ['', 'x', 'healthz', 'url', 'a'.repeat(1_000_000)]) t.equal(suggest(word, known), null);
   t.equal(suggest('a', ['b']), null, 'a letter is not near another');
+  t.equal(suggest('loc', ['local_as', 'local_address']), null, 'either could be meant');
   t.equal(didYouMean('healthz', known), '');
   t.equal(didYouMean('intervall', known), ': did you mean `interval`?');
   t.end();

@@ -1,0 +1,40 @@
+import {formatDuration} from '../lib/duration.js';
+import {familyOf} from '../lib/prefix.js';
+import {type Change, changeOf} from './change.js';
+import type {PeerConfig} from './types.js';
+
+export interface PeerChange {
+  readonly name: string;
+  /** Whether the session ends and begins anew. */
+  readonly bounces: boolean;
+  readonly changes: readonly Change[];
+}
+
+/** RFC 4271 and what goes into an OPEN: only these end a session. */
+const bouncingKeys: Readonly<Record<string, (peer: PeerConfig) => unknown>> = {
+  address: ({address}) => address,
+  port: ({port}) => port,
+  local_address: ({localAddress}) => localAddress,
+  local_as: ({localAs}) => localAs,
+  remote_as: ({remoteAs}) => remoteAs,
+  families: ({families}) => families.join(', '),
+  hold_time: ({holdTimeMs}) => formatDuration(holdTimeMs),
+  multihop: ({multihop}) => multihop ?? false,
+};
+
+const quietKeys: typeof bouncingKeys = {
+  connect_retry: ({connectRetryMs}) => formatDuration(connectRetryMs),
+  // The other family's address is only a next hop.
+  'next hop for ipv4': (peer) => (familyOf(peer.address) === 'ipv6' ? peer.localAddress4 : 'self'),
+  'next hop for ipv6': (peer) => (familyOf(peer.address) === 'ipv4' ? peer.localAddress6 : 'self'),
+};
+
+/** What is different between two forms of one peer; null: nothing. */
+export function peerChanges(old: PeerConfig, next: PeerConfig): PeerChange | null {
+  const of = (keys: typeof bouncingKeys): readonly Change[] =>
+    Object.entries(keys).flatMap(([key, read]) => changeOf(key, read(old), read(next)));
+  const isSamePassword = old.password === null ? next.password === null : old.password.equals(next.password);
+  const bouncing = [...of(bouncingKeys), ...(isSamePassword ? [] : [{key: 'password', what: 'changed'}])];
+  const changes = [...bouncing, ...of(quietKeys)];
+  return changes.length === 0 ? null : {name: next.name, bounces: bouncing.length > 0, changes};
+}

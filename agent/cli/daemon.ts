@@ -1,0 +1,52 @@
+/** The commands' way to the running daemon, by way of the configuration. */
+
+import {callDaemon, DaemonError} from '../api/client.js';
+import {loadConfig} from '../config/load.js';
+import {parseConfig} from '../config/parse.js';
+import {readYaml} from '../config/yaml-text.js';
+import {readConfigText} from '../io/config-files.js';
+import type {Json, JsonObject} from '../types.js';
+import type {Invocation} from './command.js';
+import {CommandError} from './outcome.js';
+
+/** Nothing the daemon does for a command takes longer. */
+const timeoutMs = 30_000;
+
+/** Rejects with `CommandError`, whose code is 5 when no daemon answers. */
+export async function askDaemon(called: Invocation, cmd: string, args: JsonObject = {}): Promise<Json> {
+  try {
+    return await callDaemon(controlSocketOf(called.configFile), cmd, args, timeoutMs);
+  } catch (error) {
+    if (error instanceof DaemonError) throw new CommandError(error.code, error.message);
+    throw error;
+  }
+}
+
+/** Where the daemon of this configuration listens, also when the file has been broken since the daemon started. */
+export function controlSocketOf(configFile: string | undefined): string {
+  const {config, files} = loadConfig({configFile});
+  const [file = ''] = files;
+  const socket = config?.controlSocket ?? socketOf(file, writtenSocket(file)) ?? socketOf(file, undefined);
+  if (socket === undefined) throw new Error('an empty configuration is not valid');
+  return socket;
+}
+
+/** What one key of a file says, whatever else is in it. */
+function writtenSocket(file: string): unknown {
+  let text: string;
+  try {
+    text = readConfigText(file);
+  } catch {
+    return undefined;
+  }
+  const root = readYaml(file, text, () => 'main')[0]?.root;
+  return root
+    ?.fields()
+    .find(({key}) => key === 'control_socket')
+    ?.value.plain();
+}
+
+function socketOf(file: string, written: unknown): string | undefined {
+  const text = JSON.stringify(written === undefined ? {} : {control_socket: written});
+  return parseConfig({main: {file, text}, services: []}, () => '').config?.controlSocket;
+}

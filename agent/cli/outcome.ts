@@ -1,0 +1,24 @@
+/** How a command ends (CONTRACT "Commands"). */
+
+export const exitCode = {
+  ok: 0,
+  /** The answer is "no", or it failed. */
+  no: 1,
+  usage: 2,
+  config: 3,
+  notPermitted: 4,
+  /** Our own daemon does not answer. */
+  noDaemon: 5,
+} as const;
+
+/** Ends a command with a message on standard error. */
+export class CommandError extends Error {
+  override readonly name = 'CommandError';
+
+  constructor(
+    readonly code: number,
+    message: string,
+  ) {
+    super(message);
+  }
+}

@@ -1,0 +1,97 @@
+/** Runs the real `bin/eip-health` on what was built with this test. */
+
+import {type ChildProcess, spawn} from 'node:child_process';
+import {copyFileSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync} from 'node:fs';
+import {tmpdir} from 'node:os';
+import {dirname, join} from 'node:path';
+import {fileURLToPath} from 'node:url';
+import {root} from '../root.js';
+
+/** A scratch folder; short, because sockets are made in it. */
+export const folder = mkdtempSync(join(tmpdir(), 'eip-cli-'));
+
+/** The program as it lies in a package: `bin/` beside `dist/`. */
+export const program = install(join(folder, 'package'), fileURLToPath(new URL('../..', import.meta.url)));
+
+export function install(to: string, dist: string | null): string {
+  const bin = join(to, 'bin/eip-health');
+  mkdirSync(dirname(bin), {recursive: true});
+  copyFileSync(join(root, 'bin/eip-health'), bin);
+  writeFileSync(join(to, 'package.json'), '{"type": "module"}');
+  if (dist !== null) symlinkSync(dist, join(to, 'dist'));
+  return bin;
+}
+
+export function cleanUp(): void {
+  rmSync(folder, {recursive: true});
+}
+
+/** Writes files below a new folder and gives its path. */
+export function folderWith(files: Readonly<Record<string, string>>): string {
+  const made = mkdtempSync(join(folder, 'c-'));
+  for (const [name, text] of Object.entries(files)) {
+    mkdirSync(dirname(join(made, name)), {recursive: true});
+    writeFileSync(join(made, name), text);
+  }
+  return made;
+}
+
+export interface Ended {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface Running {
+  readonly child: ChildProcess;
+  readonly ended: Promise<Ended>;
+  /** Resolves when standard output has this in it; rejects when the program ends before. */
+  said(text: string): Promise<void>;
+}
+
+const plain = {NO_COLOR: '1', PATH: process.env.PATH ?? '', HOME: folder};
+
+export function start(args: readonly string[], cwd = folder, env: NodeJS.ProcessEnv = plain): Running {
+  return watch(spawn(program, args, {cwd, env, stdio: ['ignore', 'pipe', 'pipe']}));
+}
+
+export function run(args: readonly string[], cwd = folder, env: NodeJS.ProcessEnv = plain): Promise<Ended> {
+  return start(args, cwd, env).ended;
+}
+
+/** Runs a line of bash in which `$eip` is the program. */
+export function shell(line: string, cwd = folder): Promise<Ended> {
+  const env = {...plain, eip: program};
+  return watch(spawn('bash', ['-o', 'pipefail', '-c', line], {cwd, env, stdio: ['ignore', 'pipe', 'pipe']}))
+    .ended;
+}
+
+function watch(child: ChildProcess): Running {
+  let [stdout, stderr] = ['', ''];
+  const waiting = new Set<() => void>();
+  child.stdout?.on('data', (data: Buffer) => {
+    stdout += data.toString();
+    for (const look of waiting) look();
+  });
+  child.stderr?.on('data', (data: Buffer) => {
+    stderr += data.toString();
+  });
+  const ended = new Promise<Ended>((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', (code) => resolve({code, stdout, stderr}));
+  });
+  const said = (text: string): Promise<void> =>
+    new Promise((resolve, reject) => {
+      const look = (): void => {
+        if (!stdout.includes(text)) return;
+        waiting.delete(look);
+        resolve();
+      };
+      waiting.add(look);
+      look();
+      void ended.then(() =>
+        reject(new Error(`the program ended without saying "${text}": ${stdout}${stderr}`)),
+      );
+    });
+  return {child, ended, said};
+}

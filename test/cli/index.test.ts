@@ -1,0 +1,56 @@
+import {spawnSync} from 'node:child_process';
+import {join} from 'node:path';
+import t from 'tap';
+import {version} from '../../agent/io/version.js';
+import {cleanUp, folder, install, run} from './command-line.js';
+
+t.teardown(cleanUp);
+
+t.test('wrong usage is exit code 2, with what was probably meant', async (t) => {
+  const cases: readonly (readonly [readonly string[], RegExp])[] = [
+    [[], /^Usage: eip-health \[options\] \[command\]\n/],
+    [['statsu'], /^eip-health: unknown command 'statsu'\n\(Did you mean status\?\)\n/],
+    [['status', '--jsn'], /^eip-health: unknown option '--jsn'\n\(Did you mean --json\?\)\n/],
+    [['status', 'a', 'b'], /^eip-health: too many arguments/],
+    [['--config'], /argument missing/],
+    [['run', '--record'], /argument missing/],
+  ];
+  for (const [args, expected] of cases) {
+    const {code, stdout, stderr} = await run(args);
+    t.match(stderr, expected, args.join(' '));
+    t.match({code, stdout}, {code: 2, stdout: ''}, args.join(' '));
+  }
+});
+
+t.test('every command has help with an example', async (t) => {
+  const {code, stdout} = await run(['--help']);
+  t.equal(code, 0);
+  const commands = [...stdout.matchAll(/^ {2}([a-z]+) \[options\]/gm)].map(([, name]) => name ?? '');
+  t.strictSame(commands, ['run', 'validate', 'check', 'status', 'reload', 'version']);
+  for (const command of commands) {
+    const help = await run(['help', command]);
+    t.equal(help.code, 0);
+    t.match(help.stdout, new RegExp(`^Usage: eip-health ${command} `));
+    t.match(help.stdout, /--config <file>/);
+    t.match(help.stdout, /--json/);
+    t.match(help.stdout, new RegExp(`\\nExamples:\\n {2}eip-health ${command}|\\nExamples:\\n.*${command}`));
+  }
+});
+
+t.test('version, for people and for scripts, with --json on either side', async (t) => {
+  t.same(await run(['version']), {code: 0, stdout: `eip-health ${version}\n`, stderr: ''});
+  t.same(await run(['--version']), {code: 0, stdout: `${version}\n`, stderr: ''});
+  for (const args of [
+    ['version', '--json'],
+    ['--json', 'version'],
+  ]) {
+    t.same(JSON.parse((await run(args)).stdout), {version, node: process.versions.node});
+  }
+});
+
+t.test('without what the build makes, the program says how to build it', async (t) => {
+  const place = join(folder, 'unbuilt');
+  const {status, stderr} = spawnSync(install(place, null), ['status'], {encoding: 'utf8'});
+  t.equal(status, 1);
+  t.equal(stderr, `eip-health is not built yet: run "npm ci && npm run build" in ${place}/\n`);
+});

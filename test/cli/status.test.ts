@@ -1,0 +1,167 @@
+import {join} from 'node:path';
+import t from 'tap';
+import {ApiError} from '../../agent/api/protocol.js';
+import {createApiServer, type Handler} from '../../agent/api/server.js';
+import {buildStatus, type Status} from '../../agent/events/status.js';
+import {renderStatus} from '../../agent/events/status-table.js';
+import {systemClock} from '../../agent/io/clock.js';
+import {largeInput, sampleInput} from '../events/status-sample.js';
+import {cleanUp, folderWith, run, shell, start} from './command-line.js';
+
+const sample = buildStatus(sampleInput);
+const config = folderWith({'eip-health.yaml': 'control_socket: x.sock\nconf_d: false\n'});
+
+async function serve(
+  handlers: Record<string, Handler>,
+  path = join(config, 'x.sock'),
+): Promise<() => Promise<void>> {
+  const server = createApiServer({path, handlers, clock: systemClock, emit: () => {}});
+  await server.start();
+  return () => server.stop();
+}
+
+t.teardown(cleanUp);
+
+t.test('while no daemon runs it is exit code 5', async (t) => {
+  const socket = join(config, 'x.sock');
+  t.same(await run(['status'], config), {
+    code: 5,
+    stdout: '',
+    stderr: `eip-health: no eip-health runs here: ${socket} does not exist (control_socket in the configuration)\n`,
+  });
+  t.match(await run(['reload', '-c', join(config, 'eip-health.yaml')]), {code: 5});
+});
+
+t.test('a daemon answers', async (t) => {
+  let answer: Status = sample;
+  const stop = await serve({
+    status: () => answer,
+    reload: () => ({lines: ['reset peer nrec-1: its password changes', 'change service web: interval']}),
+  });
+  t.teardown(stop);
+
+  t.test('the table, whole where there is no screen', async (t) => {
+    t.same(await run(['status'], config), {
+      code: 0,
+      stdout: renderStatus(sample, {color: false, width: Number.POSITIVE_INFINITY}),
+      stderr: '',
+    });
+  });
+
+  t.test('colour only where it is wanted', async (t) => {
+    const {stdout} = await run(['status'], config, {...process.env, NO_COLOR: '', FORCE_COLOR: '1'});
+    t.match(stdout, '\u001b[32mup\u001b[39m');
+  });
+
+  t.test('--json is what the daemon said', async (t) => {
+    const {code, stdout} = await run(['status', '--json'], config);
+    t.equal(code, 0);
+    t.strictSame(JSON.parse(stdout), JSON.parse(JSON.stringify(sample)));
+  });
+
+  t.test('one service: its rows, and whether it serves', async (t) => {
+    const web = await run(['status', 'web'], config);
+    t.equal(web.code, 0);
+    t.match(web.stdout, /^web +up /m);
+    t.notMatch(web.stdout, /^dns/m);
+    t.match(web.stdout, /^CHECK +TYPE/m);
+    t.equal((await run(['status', 'dns'], config)).code, 1);
+    const json = JSON.parse((await run(['status', 'web', '--json'], config)).stdout) as Status;
+    t.match(json, {services: [{name: 'web'}], routes: [{owners: ['web']}, {owners: ['web']}]});
+    t.equal(json.routes.length, 2);
+    for (const [state, code] of [
+      ['degraded', 0],
+      ['unknown', 1],
+    ] as const) {
+      answer = {...sample, services: sample.services.map((service) => ({...service, state}))};
+      t.equal((await run(['status', 'web'], config)).code, code, state);
+    }
+    answer = sample;
+  });
+
+  t.test('a service that is not there is wrong usage', async (t) => {
+    t.same(await run(['status', 'wbe'], config), {
+      code: 2,
+      stdout: '',
+      stderr: 'eip-health: the daemon has no service "wbe": did you mean `web`?\n',
+    });
+  });
+
+  t.test('--watch goes on until Ctrl-C, which is exit code 0', async (t) => {
+    const watching = start(['status', '--watch'], config);
+    await watching.said('2 services: 1 up, 1 down');
+    answer = {...sample, services: sample.services.map((service) => ({...service, state: 'degraded'}))};
+    await watching.said('2 services: 2 degraded');
+    watching.child.kill('SIGINT');
+    t.match(await watching.ended, {code: 0, stderr: ''});
+    answer = sample;
+    const lines = start(['status', '--watch', '--json'], config);
+    await lines.said('}\n');
+    lines.child.kill('SIGINT');
+    const {stdout} = await lines.ended;
+    t.equal(JSON.parse(stdout.trim().split('\n')[0] ?? '').schema, 1);
+  });
+
+  t.test('whoever stops reading ends it quietly', async (t) => {
+    answer = buildStatus(largeInput(200));
+    for (const line of [
+      '"$eip" status | head -1',
+      '"$eip" status --watch | head -1',
+      '"$eip" status --json | head -1',
+    ]) {
+      const {code, stdout, stderr} = await shell(line, config);
+      t.equal(stderr, '', line);
+      t.equal(code, 0, line);
+      t.equal(stdout.split('\n').length, 2, line);
+    }
+    const {stdout} = await shell('"$eip" status --json | (sleep 0.2; wc -c)', config);
+    t.ok(Number(stdout) > 200_000, 'a slow reader gets everything');
+    answer = sample;
+  });
+
+  t.test('the socket is found though the main file is broken by now', async (t) => {
+    const broken = folderWith({
+      'eip-health.yaml': `control_socket: ${join(config, 'x.sock')}\nnonsense: true\n`,
+    });
+    t.equal((await run(['status'], broken)).code, 0);
+    t.equal((await run(['reload'], broken)).code, 0);
+  });
+
+  t.test('reload prints what changes', async (t) => {
+    t.same(await run(['reload'], config), {
+      code: 0,
+      stdout: 'reset peer nrec-1: its password changes\nchange service web: interval\n',
+      stderr: '',
+    });
+    t.match(JSON.parse((await run(['reload', '--json'], config)).stdout), {lines: [/^reset/, /^change/]});
+  });
+});
+
+t.test('a daemon that says no', async (t) => {
+  const stop = await serve({
+    reload: () => {
+      throw new ApiError(3, 'the configuration is broken:\n/etc/x.yaml:1:2: error: no \u001b[31mway');
+    },
+    status: () => ({schema: 2}),
+  });
+  t.teardown(stop);
+  t.same(await run(['reload'], config), {
+    code: 3,
+    stdout: '',
+    stderr: 'eip-health: the configuration is broken:\n/etc/x.yaml:1:2: error: no \\u001b[31mway\n',
+  });
+  t.match(await run(['status'], config), {
+    code: 1,
+    stderr: /^eip-health: the running daemon is of another version/,
+  });
+});
+
+t.test('--watch waits for a daemon that restarts', async (t) => {
+  const watching = start(['status', '--watch'], config);
+  await watching.said('no eip-health runs here');
+  const stop = await serve({status: () => sample});
+  t.teardown(stop);
+  await watching.said('2 services');
+  watching.child.kill('SIGTERM');
+  t.match(await watching.ended, {code: 0, stderr: ''});
+});

@@ -113,6 +113,11 @@ export class Session {
     this.#happen({kind: 'start'});
   }
 
+  /** For the waits to come. */
+  setConnectRetry(ms: number): void {
+    this.#peer = {...this.#peer, settings: {...this.#peer.settings, connectRetryMs: ms}};
+  }
+
   /** Runs the session over a connection the peer made. */
   accept(accepted: Accepted): void {
     const ends = {local: accepted.local, remote: accepted.remote};
@@ -186,12 +191,13 @@ export class Session {
       this.#outflow.end();
       out.down();
     }
-    if (to === 'established') this.#received = 0;
-    handlers.state(from, to, reason);
     const ends = this.#connection?.ends;
-    if (to !== 'established' || !negotiated || !ends) return;
-    out.up({localAs: settings.local.as, negotiated, selfNextHop: handlers.selfNextHop(ends.local)});
-    this.#outflow.begin((bytes, onTaken) => this.#send(bytes, onTaken));
+    if (to === 'established' && negotiated && ends) {
+      this.#received = 0;
+      out.up({localAs: settings.local.as, negotiated, selfNextHop: handlers.selfNextHop(ends.local)});
+      this.#outflow.begin((bytes, onTaken) => this.#send(bytes, onTaken));
+    }
+    handlers.state(from, to, reason);
   }
 
   #dial(): void {

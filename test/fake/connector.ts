@@ -14,6 +14,7 @@ export class FakeConnection implements PeerSocket {
     readonly target: ConnectOptions,
     readonly handlers: SocketHandlers,
     options: Partial<FakePeerOptions>,
+    readonly closesBack: boolean,
   ) {
     this.peer = new FakePeer((bytes) => this.#toUs(bytes), options);
   }
@@ -55,7 +56,9 @@ export class FakeConnection implements PeerSocket {
   }
 
   end(): void {
-    if (this.state === 'connected') this.state = 'half-closed';
+    if (this.state !== 'connected') return;
+    this.state = 'half-closed';
+    if (this.closesBack) queueMicrotask(() => this.close('connection closed by the peer'));
   }
 
   destroy(): void {
@@ -74,21 +77,25 @@ export class FakeConnector implements PeerConnector {
   readonly attempts: FakeConnection[] = [];
   /** Accepts every attempt at once, from this local address. */
   autoAccept: string | null;
+  readonly #closesBack: boolean;
   readonly #options: (target: ConnectOptions) => Partial<FakePeerOptions>;
 
   constructor(
     options: {
       readonly autoAccept?: string | null;
+      /** Peers answer a half-close by closing their side, as real ones do. */
+      readonly closesBack?: boolean;
       readonly peer?: Partial<FakePeerOptions> | ((target: ConnectOptions) => Partial<FakePeerOptions>);
     } = {},
   ) {
     const {peer = {}} = options;
     this.autoAccept = options.autoAccept ?? null;
+    this.#closesBack = options.closesBack ?? false;
     this.#options = typeof peer === 'function' ? peer : () => peer;
   }
 
   connect(target: ConnectOptions, handlers: SocketHandlers): FakeConnection {
-    const connection = new FakeConnection(target, handlers, this.#options(target));
+    const connection = new FakeConnection(target, handlers, this.#options(target), this.#closesBack);
     this.attempts.push(connection);
     const {autoAccept} = this;
     if (autoAccept !== null) {

@@ -1,0 +1,271 @@
+/** One peer of the embedded speaker: its session, what it is to have, and what is said about it. */
+
+import {AdjRibOut, type Standing} from '../bgp/adj-out.js';
+import {Session} from '../bgp/session.js';
+import type {Notification, Update} from '../bgp/wire/message.js';
+import type {PeerConfig} from '../config/types.js';
+import type {Ends, PeerConnector} from '../io/peer-socket.js';
+import {familyOf} from '../lib/prefix.js';
+import type {
+  Clock,
+  Emit,
+  HostNetwork,
+  IpAddress,
+  IpFamily,
+  Json,
+  PeerSnapshot,
+  PeerWord,
+  Prefix,
+  Route,
+  ServiceName,
+} from '../types.js';
+import {interfaceOf, type NextHops, selfNextHops} from './next-hop.js';
+
+export interface BgpPeerOptions {
+  readonly config: PeerConfig;
+  readonly routerId: IpAddress;
+  readonly connector: PeerConnector;
+  readonly network: HostNetwork;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly emit: Emit;
+  readonly isOurs: (address: IpAddress) => boolean;
+  readonly encode: (prefix: Prefix) => Uint8Array;
+  /** The peer took an announcement or a withdrawal of a prefix. */
+  readonly onTaken: (prefix: Prefix) => void;
+  /** A session came up or was lost. */
+  readonly onChange: () => void;
+}
+
+const multihopTtl = 64;
+const familyNames = {ipv4: 'IPv4', ipv6: 'IPv6'} as const;
+
+export class BgpPeer {
+  readonly #options: BgpPeerOptions;
+  readonly #out: AdjRibOut;
+  readonly #session: Session;
+  #config: PeerConfig;
+  #desired: ReadonlyMap<Prefix, Route> = new Map();
+  #stopped = false;
+  /** What `self` stands for in the present session, or stood for in the last. */
+  #self: NextHops = {ipv4: null, ipv6: null};
+  /** Families whose missing next hop was complained about. */
+  readonly #complained = new Set<IpFamily>();
+  #complainedOfUpdates = false;
+
+  constructor(options: BgpPeerOptions) {
+    const {clock, config, connector, encode, random, routerId} = options;
+    const {address, families, holdTimeMs, localAddress, localAs, password, port, remoteAs} = config;
+    this.#options = options;
+    this.#config = config;
+    this.#out = new AdjRibOut(encode);
+    this.#session = new Session({
+      settings: {
+        local: {as: localAs, id: routerId, holdTimeS: Math.round(holdTimeMs / 1000), families},
+        remoteAs,
+        connectRetryMs: config.connectRetryMs,
+        passive: false,
+      },
+      clock,
+      random,
+      out: this.#out,
+      dial: {connector, target: {address, port, localAddress, ttl: ttlTo(config), password}},
+      handlers: {
+        state: (from, to, reason) => this.#onState(from, to, reason),
+        selfNextHop: (local) => this.#nextHops(local),
+        objection: (ends) => this.#objection(ends),
+        news: {
+          announced: (prefix, nextHop, owners) => this.#onAnnounced(prefix, nextHop, owners),
+          withdrawn: (prefix, owners) => this.#onWithdrawn(prefix, owners),
+        },
+        update: (update) => this.#onUpdate(update),
+      },
+    });
+  }
+
+  get name(): string {
+    return this.#config.name;
+  }
+
+  get config(): PeerConfig {
+    return this.#config;
+  }
+
+  get isEstablished(): boolean {
+    return this.#session.state === 'established';
+  }
+
+  start(): void {
+    if (!this.#stopped) this.#session.start();
+  }
+
+  /** The whole of what the peer is to have. */
+  set(desired: ReadonlyMap<Prefix, Route>, complete: boolean): void {
+    this.#desired = desired;
+    this.#out.want(desired);
+    this.#out.complete(complete);
+    this.#session.wake();
+    this.#complainOfNextHops();
+  }
+
+  /** Takes what of a new configuration does not need a new session. */
+  reconfigure(config: PeerConfig): void {
+    this.#config = config;
+    this.#session.setConnectRetry(config.connectRetryMs);
+    this.reroute();
+  }
+
+  /** This host's addresses, or the configured next hops, may have changed. */
+  reroute(): void {
+    const local = this.#session.localAddress;
+    if (!local || !this.isEstablished) return;
+    this.#out.reroute(this.#nextHops(local));
+    this.#session.wake();
+    this.#complainOfNextHops();
+  }
+
+  /** Resolves once the socket took everything that was due, or there is no session. */
+  sent(): Promise<void> {
+    return this.#session.sent();
+  }
+
+  /** For good. Resolves when the peer has closed its side too, or was given up on. */
+  async stop(notification: Notification): Promise<void> {
+    this.#stopped = true;
+    await this.#session.stop(notification);
+  }
+
+  /** Whether the peer has the prefix, or may have it once what is under way has arrived. */
+  holds(prefix: Prefix): boolean {
+    return this.#out.holds(prefix);
+  }
+
+  standing(prefix: Prefix): Standing {
+    return this.#out.standing(prefix);
+  }
+
+  /** What `status` says of a prefix at this peer. */
+  describe(prefix: Prefix): Json {
+    const {word, nextHop} = this.#out.standing(prefix);
+    if (word !== 'announced' && word !== 'pending') return {state: word};
+    return {state: word, next_hop: nextHop, med: this.#desired.get(prefix)?.med ?? null};
+  }
+
+  /** Why a prefix is not as wanted here; null: it is. */
+  shortfall(prefix: Prefix): string | null {
+    const {word} = this.#out.standing(prefix);
+    const family = familyOf(prefix);
+    switch (word) {
+      case 'peer-down':
+        return `peer ${this.name} is ${this.#session.state}: ${this.#session.lastError ?? 'no session yet'}`;
+      case 'no-next-hop':
+        return `peer ${this.name}: ${this.#missingNextHop(family)}`;
+      case 'not-negotiated':
+        return `peer ${this.name} does not take ${familyNames[family]} routes`;
+      case 'failed':
+        return `peer ${this.name}: the attributes are too long for an UPDATE`;
+      case 'withdraw-pending':
+        return `peer ${this.name} has not taken the withdrawal yet`;
+      default:
+        return null;
+    }
+  }
+
+  prefixes(): Iterable<Prefix> {
+    return this.#out.prefixes();
+  }
+
+  snapshot(): PeerSnapshot {
+    const {address, localAs, name, remoteAs} = this.#config;
+    const {lastError, negotiated, received, since, state} = this.#session;
+    const configured = typeof remoteAs === 'number' ? remoteAs : remoteAs === 'internal' ? localAs : null;
+    return {
+      name,
+      address,
+      remoteAs: negotiated?.remoteAs ?? configured,
+      state,
+      since,
+      announced: this.#out.announced,
+      received,
+      lastError,
+    };
+  }
+
+  #onState(from: PeerWord, to: PeerWord, reason: string | null): void {
+    const {emit, onChange} = this.#options;
+    emit({kind: 'peer-state', peer: this.name, from, to, reason});
+    if (to === 'established') {
+      this.#complained.clear();
+      this.#complainedOfUpdates = false;
+      this.#complainOfNextHops();
+    }
+    if (from === 'established' || to === 'established') onChange();
+  }
+
+  #onAnnounced(prefix: Prefix, nextHop: IpAddress, owners: readonly ServiceName[]): void {
+    this.#options.emit({kind: 'route-announced', prefix, to: this.name, nextHop, owners});
+    this.#options.onTaken(prefix);
+  }
+
+  #onWithdrawn(prefix: Prefix, owners: readonly ServiceName[]): void {
+    this.#options.emit({kind: 'route-withdrawn', prefix, to: this.name, owners});
+    this.#options.onTaken(prefix);
+  }
+
+  /** RFC 7606 §8: errors that do not end the session are worth a line; one a session is enough. */
+  #onUpdate({faults}: Update): void {
+    const [fault] = faults;
+    if (!fault || this.#complainedOfUpdates) return;
+    this.#complainedOfUpdates = true;
+    this.#note(`peer ${this.name} sends UPDATEs with errors that do not end the session: ${fault.reason}`);
+  }
+
+  #nextHops(local: IpAddress): NextHops {
+    const {isOurs, network} = this.#options;
+    this.#self = selfNextHops(local, {config: this.#config, addresses: network.addresses(), isOurs});
+    return this.#self;
+  }
+
+  #objection(ends: Ends | null): string | null {
+    if (!ends || !this.#options.isOurs(ends.local)) return null;
+    return `the kernel chose the source address ${ends.local}, which lies in one of our own prefixes: set local_address`;
+  }
+
+  /** One warning for each family that cannot be announced for want of a next hop, until it can. */
+  #complainOfNextHops(): void {
+    for (const family of ['ipv4', 'ipv6'] as const) {
+      if (this.#self[family] !== null) this.#complained.delete(family);
+      else if (this.isEstablished && !this.#complained.has(family) && this.#lacksNextHop(family)) {
+        this.#complained.add(family);
+        const what = `${familyNames[family]} routes are not announced to ${this.name}`;
+        this.#note(`${what}: ${this.#missingNextHop(family)}`);
+      }
+    }
+  }
+
+  #lacksNextHop(family: IpFamily): boolean {
+    if (!this.#session.negotiated?.families.includes(family)) return false;
+    for (const {nextHop, prefix} of this.#desired.values()) {
+      if (familyOf(prefix) === family && (nextHop === 'self' || !nextHop[family])) return true;
+    }
+    return false;
+  }
+
+  #missingNextHop(family: IpFamily): string {
+    const local = this.#session.localAddress;
+    const name = local && interfaceOf(local, this.#options.network.addresses());
+    const where = name ? `interface ${name} has` : 'the interface of the session has';
+    const key = family === 'ipv4' ? 'local_address4' : 'local_address6';
+    return `${where} no global ${familyNames[family]} address for a next hop: set ${key}`;
+  }
+
+  #note(message: string): void {
+    this.#options.emit({kind: 'note', level: 'warn', message, fields: {peer: this.name}});
+  }
+}
+
+/** A direct external peer is one hop away, and what comes from further is none of its business. */
+function ttlTo({localAs, multihop, remoteAs}: PeerConfig): number {
+  const isInternal = remoteAs === 'internal' || remoteAs === localAs;
+  return multihop ?? (isInternal ? multihopTtl : 1);
+}

@@ -5,7 +5,7 @@ import {Agent} from './agent.js';
 import {type Announcers, createAnnouncers, type DryRunScope} from './announcers.js';
 import {ApiError} from './api/protocol.js';
 import type {Handler} from './api/server.js';
-import {diffConfig, lines} from './config/diff.js';
+import {diffConfig, keepUntilRestart, lines} from './config/diff.js';
 import {type LoadResult, loadConfig} from './config/load.js';
 import {formatProblem} from './config/report.js';
 import type {Config} from './config/types.js';
@@ -135,12 +135,12 @@ export class Daemon {
         fields: {},
       });
     }
-    const {config} = loaded;
-    if (config === null) {
+    if (loaded.config === null) {
       const problems = loaded.problems.map(formatProblem).join('\n');
       throw new ApiError(3, `the configuration is broken, everything is kept as it was:\n${problems}`);
     }
-    const said = lines(diffConfig(before, config));
+    const said = lines(diffConfig(before, loaded.config));
+    const config = keepUntilRestart(before, loaded.config);
     for (const line of said) emit({kind: 'note', level: 'info', message: `reload: ${line}`, fields: {}});
     this.#loaded = {...loaded, config};
     this.#loadedAt = this.#options.clock.wallMs();

@@ -3,6 +3,7 @@
  * is `agent.ts`; `daemon.ts` holds it together with what it announces through.
  */
 
+import {join} from 'node:path';
 import {beginLife, dryLife, type Life} from './admin/life.js';
 import {readBootId} from './admin/run-record.js';
 import {watchArp} from './announce/arp.js';
@@ -19,6 +20,7 @@ import {createLog, type Log} from './events/log.js';
 import {createRecorder} from './events/record.js';
 import {systemClock as clock} from './io/clock.js';
 import {createHostNetwork} from './io/host-network.js';
+import {openJournal} from './io/journal.js';
 import {openNetlinkSocket} from './io/netlink-socket.js';
 import {fileOutput, standardOutput} from './io/output.js';
 import {onSignals} from './io/signals.js';
@@ -115,7 +117,10 @@ async function run(
       }),
     );
   });
-  if (dryRun === 'none') stops.push(watchArp({config, network, sysctl, emit}));
+  if (dryRun === 'none') {
+    const journal = openJournal(join(config.stateDir, 'arp.journal'), bootId);
+    stops.push(watchArp({config, network, sysctl, emit, journal}));
+  }
   await daemon.start();
   const api = createApiServer({path: config.controlSocket, handlers: daemon.handlers, clock, emit});
   if (dryRun !== 'all') {

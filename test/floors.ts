@@ -14,7 +14,7 @@ const floors: readonly (readonly [RegExp, number])[] = [
   [/^checks\//, 1],
   [/^agent\/(io|events)\//, 2],
   [/^agent\/(bgp|bfd|control|announce|service|admin|api|watchdog|demo)\//, 3],
-  [/^agent\/(agent\.ts$|main\.ts$|cli\/)/, 4],
+  [/^agent\/([^/]+\.ts$|cli\/)/, 4],
   [/^bin\//, 4],
 ];
 

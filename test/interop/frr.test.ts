@@ -2,4 +2,4 @@ import t from 'tap';
 import {Frr} from '../lab/frr.js';
 import {routerSuite} from './router-suite.js';
 
-await routerSuite(t, Frr);
+t.test('FRR', (t) => routerSuite(t, Frr));

@@ -2,4 +2,4 @@ import t from 'tap';
 import {Gobgp} from '../lab/gobgp.js';
 import {routerSuite} from './router-suite.js';
 
-await routerSuite(t, Gobgp);
+t.test('GoBGP', (t) => routerSuite(t, Gobgp));

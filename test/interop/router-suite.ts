@@ -10,8 +10,8 @@ import {timed, waitFor} from '../lab/wait.js';
 
 const agentAs = 4200000001;
 const routerAs = 65000;
-const directKey = 'a key for the direct session';
-const loopKey = 'another key for the loopbacks';
+const directKey = 'key-of-the-direct-session';
+const loopKey = 'another-key-for-the-loopbacks';
 /** Seconds: short on the direct session, where silence is tested; so long on the other that it never expires. */
 const [directHold, loopHold] = [3, 90];
 

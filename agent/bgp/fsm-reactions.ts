@@ -29,6 +29,8 @@ const MIN_KEEPALIVE_MS = 1_000;
 const MIN_SEND_HOLD_MS = 480_000;
 /** A session that lasted this long was a success: the failure that ended it is the first one again. */
 const STABLE_MS = 30_000;
+/** An attempt to connect gets this long at least: the kernel repeats a lost SYN after 1 and 3 seconds. */
+const MIN_ATTEMPT_MS = 5_000;
 /** The wait after a first failure is shorter than `connect_retry`. */
 const FIRST_RETRY_MS = 1_000;
 /** Waits grow up to this, or to `connect_retry` where that is longer. */
@@ -223,10 +225,13 @@ function retryMs(peer: PeerState, {random}: Moment): number {
   return jittered(waitMs(peer.settings, peer.failures), random);
 }
 
-/** How long one attempt to connect may take: never less than `connect_retry`, whatever the wait between attempts. */
+/** How long one attempt to connect may take. */
 function attemptMs({peer, moment}: Happening): number {
   const {connectRetryMs} = peer.settings;
-  return jittered(Math.max(connectRetryMs, waitMs(peer.settings, peer.failures)), moment.random);
+  return jittered(
+    Math.max(MIN_ATTEMPT_MS, connectRetryMs, waitMs(peer.settings, peer.failures)),
+    moment.random,
+  );
 }
 
 function waitMs({connectRetryMs}: PeerSettings, failures: number): number {

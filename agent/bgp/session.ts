@@ -241,6 +241,7 @@ export class Session {
     return {
       fourOctetAs: negotiated?.fourOctetAs ?? true,
       external: negotiated?.remoteAs !== settings.local.as,
+      loopback: isLoopback(this.#connection?.ends?.remote ?? null),
     };
   }
 
@@ -292,6 +293,10 @@ export class Session {
     this.#options.out.refresh(family);
     this.wake();
   }
+}
+
+function isLoopback(address: IpAddress | null): boolean {
+  return address !== null && (address.startsWith('127.') || address === '::1');
 }
 
 function decode(frame: Frame, context: AttributeContext): PeerEvent {

@@ -270,6 +270,12 @@ t.test('waits grow with failures, and a stable session ends the row', (t) => {
 t.test('jitter takes off up to a quarter', (t) => {
   const least = step(initialPeer(settings), sample.start, {now: 0, random: 0});
   t.equal(timer(least.actions, 'connect-retry'), 3_750);
+  const eager = step(initialPeer({...settings, connectRetryMs: 100}), sample.start, {now: 0, random: 0});
+  t.equal(
+    timer(eager.actions, 'connect-retry'),
+    3_750,
+    'an attempt is not cut short by an eager connect_retry',
+  );
   t.end();
 });
 

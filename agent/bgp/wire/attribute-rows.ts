@@ -28,6 +28,8 @@ export interface AttributeContext {
   readonly fourOctetAs: boolean;
   /** Whether the peer is in another AS. */
   readonly external: boolean;
+  /** Whether the session stays on this host: then 127.0.0.1 is a next hop like any other. */
+  readonly loopback?: boolean;
 }
 
 export type KnownKind = Exclude<PathAttribute['kind'], 'unknown'>;
@@ -94,9 +96,9 @@ export const attributeRows: {readonly [Kind in KnownKind]: AttributeRow<Kind>} =
     flags: wellKnown,
     malformed: 'treat-as-withdraw',
     encode: ({address}, writer) => writer.bytes(bytesOf(address)),
-    decode: sized(4, (value) => {
+    decode: sized(4, (value, {loopback = false}) => {
       const address = ipv4(value);
-      return isHostAddress(value.whole())
+      return isHostAddress(value.whole(), loopback)
         ? {kind: 'next-hop', address}
         : bad('invalid-next-hop', `is ${address}, which is no host's address`);
     }),
@@ -272,8 +274,8 @@ function ipv4(value: Reader): IpAddress {
 }
 
 /** RFC 4271 §6.3: whether 4 octets can be the address of a host: not 0/8, 127/8, multicast or broadcast. */
-function isHostAddress(octets: Uint8Array): boolean {
+function isHostAddress(octets: Uint8Array, loopback: boolean): boolean {
   const first = octets[0] ?? 0;
   if (first >= 224 && first < 240) return false;
-  return first !== 0 && first !== 127 && !octets.every((octet) => octet === 255);
+  return first !== 0 && (first !== 127 || loopback) && !octets.every((octet) => octet === 255);
 }

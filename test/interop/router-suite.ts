@@ -91,8 +91,8 @@ export async function routerSuite(t: Test, Kind: RouterKind): Promise<void> {
     await router.waitForRoutes(web.v6, 2);
     await router.waitForRoutes(other, 1);
   };
-  const nothingIsThere = async (timeoutMs?: number) => {
-    for (const prefix of [web.v4, web.v6, other]) await router.waitForRoutes(prefix, 0, timeoutMs);
+  const nothingIsThere = async () => {
+    for (const prefix of [web.v4, web.v6, other]) await router.waitForRoutes(prefix, 0);
   };
 
   await t.test('two sessions: direct and multihop, each with its MD5 key', async (t) => {
@@ -162,7 +162,7 @@ export async function routerSuite(t: Test, Kind: RouterKind): Promise<void> {
   await t.test('a frozen agent: the routes go with the hold time', async (t) => {
     agent.freeze();
     const ms = await timed(() => router.waitForRoutes(other, 0));
-    t.ok(ms > (directHold * 1000) / 2, `gone after ${Math.round(ms)} ms: nobody closed the connection`);
+    t.ok(ms > (directHold * 1000) / 3, `gone after ${Math.round(ms)} ms: nobody closed the connection`);
     t.match(
       await router.routesTo(web.v4),
       [{nextHop: hostLoopback}],
@@ -190,8 +190,8 @@ export async function routerSuite(t: Test, Kind: RouterKind): Promise<void> {
 
   await t.test('kill -9: the closed connection takes the routes along at once', async (t) => {
     await agent.kill();
-    const ms = await timed(() => nothingIsThere(2_500));
-    t.ok(ms < 2_500, `gone after ${Math.round(ms)} ms, hold times are ${directHold} and ${loopHold} s`);
+    const ms = await timed(nothingIsThere);
+    t.ok(ms < 5_000, `gone after ${Math.round(ms)} ms; the longer hold time is ${loopHold} s`);
   });
 
   await t.test('stop: everything is withdrawn, the sessions are closed, exit 0', async (t) => {

@@ -86,10 +86,10 @@ function neighborOf(neighbor: Neighbor): string {
   if (neighbor.multihop !== undefined) {
     lines.push('[neighbors.ebgp-multihop.config]', 'enabled = true', `multihop-ttl = ${neighbor.multihop}`);
   }
+  lines.push('[neighbors.timers.config]', 'connect-retry = 1');
   if (neighbor.holdTime !== undefined) {
     const keepalive = Math.max(1, Math.floor(neighbor.holdTime / 3));
-    lines.push('[neighbors.timers.config]', `hold-time = ${neighbor.holdTime}`);
-    lines.push(`keepalive-interval = ${keepalive}`, 'connect-retry = 1');
+    lines.push(`hold-time = ${neighbor.holdTime}`, `keepalive-interval = ${keepalive}`);
   }
   for (const family of familiesOf(neighbor)) {
     lines.push(

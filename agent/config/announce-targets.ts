@@ -1,15 +1,13 @@
 /** Which peer gets which prefix from which block of `announce:`; no peer may get one twice. */
 
 import {familyOf, networkAt} from '../lib/prefix.js';
-import type {IpFamily, Prefix} from '../types.js';
+import type {Prefix} from '../types.js';
 import type {ReadBlock} from './announce-schema.js';
 import type {AnnounceBlock, AnnounceOverride} from './types.js';
 import type {Value} from './value.js';
 
-const families = ['ipv4', 'ipv6'] as const;
-
 /**
- * The blocks, an `aggregate` of one family confined to it where other blocks give all of the other family.
+ * The blocks, those with an `aggregate` confined to what they aggregate where other blocks give the rest.
  * Reports the first prefix that a block gives to a peer as an earlier one does.
  */
 export function separateBlocks(
@@ -21,7 +19,7 @@ export function separateBlocks(
   const separate = blocks.map(({block}) => block);
   blocks.forEach(({block}, i) => {
     const confined = confine(block, separate.toSpliced(i, 1), prefixes, peers);
-    if (confined) separate[i] = {...block, families: confined};
+    if (confined) separate[i] = {...block, prefixes: confined};
   });
   for (const {later, earlier, prefix, peer} of clashes(separate, prefixes, peers)) {
     const line = blocks[earlier]?.value.position.line ?? 0;
@@ -51,10 +49,9 @@ export function checkOverride(
 }
 
 /** What a block announces for a prefix; null: nothing. */
-export function announcedAs(prefix: Prefix, {aggregate, families: only}: AnnounceBlock): Prefix | null {
-  const family = familyOf(prefix);
-  if (only && !only.includes(family)) return null;
-  const length = aggregate?.[family];
+export function announcedAs(prefix: Prefix, {aggregate, prefixes: only}: AnnounceBlock): Prefix | null {
+  if (only && !only.includes(prefix)) return null;
+  const length = aggregate?.[familyOf(prefix)];
   return length === undefined ? prefix : networkAt(prefix, length);
 }
 
@@ -64,21 +61,19 @@ export function targetsOf({via, peers: only}: AnnounceBlock, peers: readonly str
   return only ?? peers;
 }
 
-/** The families of an aggregate block's own, if it says nothing of the others and the other blocks give all of them. */
+/** The prefixes of an aggregate block without those that it leaves as they are and others give to all of its peers. */
 function confine(
   block: AnnounceBlock,
   others: readonly AnnounceBlock[],
   prefixes: readonly Prefix[],
   peers: readonly string[],
-): readonly IpFamily[] | null {
-  const {aggregate} = block;
-  if (aggregate === null) return null;
-  const own = families.filter((family) => aggregate[family] !== undefined);
-  const rest = prefixes.filter((prefix) => !own.includes(familyOf(prefix)));
-  const wanted = pairs(block, rest, peers);
-  if (wanted.length === 0) return null;
+): readonly Prefix[] | null {
+  const targets = targetsOf(block, peers);
+  const rest = prefixes.filter((prefix) => announcedAs(prefix, block) === prefix);
+  if (block.aggregate === null || targets.length === 0 || rest.length === 0) return null;
   const given = new Set(others.flatMap((other) => pairs(other, rest, peers).map(({key}) => key)));
-  return wanted.every(({key}) => given.has(key)) ? own : null;
+  const left = rest.filter((prefix) => targets.every((peer) => given.has(keyOf(prefix, peer))));
+  return left.length > 0 ? prefixes.filter((prefix) => !left.includes(prefix)) : null;
 }
 
 interface Clash {
@@ -115,6 +110,10 @@ function pairs(
   const targets = targetsOf(block, peers);
   return prefixes.flatMap((own) => {
     const prefix = announcedAs(own, block);
-    return prefix === null ? [] : targets.map((peer) => ({key: `${prefix} ${peer}`, prefix, peer}));
+    return prefix === null ? [] : targets.map((peer) => ({key: keyOf(prefix, peer), prefix, peer}));
   });
+}
+
+function keyOf(prefix: Prefix, peer: string): string {
+  return `${prefix} ${peer}`;
 }

@@ -99,10 +99,10 @@ export interface AnnounceBlock extends RouteAttributes {
   /** Length announced instead of the prefix itself, by family. */
   readonly aggregate: {readonly ipv4?: number; readonly ipv6?: number} | null;
   /**
-   * Absent: the block gives routes for every prefix. Else only for those of these families: an `aggregate` that
-   * names one family, beside other blocks that already give the other family's prefixes to the same peers.
+   * Absent: the block gives routes for every prefix of the service. Else only for these: with an `aggregate`, without
+   * those that it does not change (of the other family, or as short already) and that other blocks give to its peers.
    */
-  readonly families?: readonly IpFamily[];
+  readonly prefixes?: readonly Prefix[];
 }
 
 /** Replaces an announce block key by key. */

@@ -34,9 +34,8 @@ export const wording: z.core.$ZodErrorMap = (issue) => {
     case 'not_multiple_of':
       return `must be a multiple of ${issue.divisor}`;
     case 'invalid_key':
-      return 'has a key that is not allowed here';
     case 'invalid_element':
-      return 'has an entry that is not allowed here';
+      return issue.issues[0]?.message ?? 'is not allowed here';
     default:
       return 'is not what is expected here';
   }

@@ -18,7 +18,7 @@ export class KernelEntry {
   wasWanted = false;
   /** It was there when last looked at. */
   wasThere = false;
-  /** We added it, and have not told so yet. */
+  /** The kernel acknowledged that we added it, but it was not seen there yet. */
   justAdded = false;
   failures = 0;
   readonly losses: Losses;
@@ -52,7 +52,6 @@ export class KernelEntry {
   turn(isWanted: boolean): void {
     this.stopWaiting();
     this.failures = 0;
-    this.justAdded = false;
     this.word = isWanted ? 'pending' : 'withdraw-pending';
     this.reason = null;
   }

@@ -35,6 +35,8 @@ export interface KernelInstallerOptions<Name extends string, Item extends Instal
   /** The last gate: what is not allowed never goes into the kernel. */
   readonly allowed: (prefix: Prefix) => boolean;
   readonly start: () => Promise<void>;
+  /** Takes in what the kernel has told so far. */
+  readonly refresh: () => void;
   /** Something is wanted: until then the kernel need not be watched for it. */
   readonly onWanted: () => void;
   readonly onStop: () => void;
@@ -173,6 +175,7 @@ export class KernelInstaller<Name extends string, Item extends Installable> impl
 
   async #run(): Promise<void> {
     let until = this.#reconciler.requests + requestsPerTurn;
+    this.#options.refresh();
     for (const prefix of this.#queue) {
       this.#queue.delete(prefix);
       await this.#settle(prefix);

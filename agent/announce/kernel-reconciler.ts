@@ -16,6 +16,8 @@ export interface KernelReconcilerOptions<Item extends {readonly prefix: Prefix}>
   readonly emit: Emit;
   /** Reads the whole truth anew; never rejects. */
   readonly look: () => Promise<void>;
+  /** Whether nothing is known to be missing from what is known. */
+  readonly isCertain: () => boolean;
   /** The kernel refused because of a missing privilege. */
   readonly onDenied: () => void;
   /** A wait is over: look at the prefix again. */
@@ -86,6 +88,10 @@ export class KernelReconciler<Item extends {readonly prefix: Prefix}> {
     const {prefix} = entry;
     const holding = this.#holding;
     entry.wasThere = false;
+    if (holding.presence(prefix) !== 'ours' && (entry.justAdded || !this.#options.isCertain())) {
+      await this.#options.look();
+    }
+    entry.justAdded = false;
     if (holding.presence(prefix) !== 'ours') {
       entry.stopWaiting();
       return true;
@@ -98,9 +104,9 @@ export class KernelReconciler<Item extends {readonly prefix: Prefix}> {
       await holding.remove(prefix);
     } catch (error) {
       reason = this.#reasonOf(error);
-      // It may have gone by itself.
-      await this.#options.look();
     }
+    // The event may be lost, or it had gone before.
+    if (holding.presence(prefix) === 'ours') await this.#options.look();
     if (holding.presence(prefix) === 'ours') {
       this.#retry(entry, reason);
       entry.word = 'withdraw-pending';

@@ -69,6 +69,8 @@ export class Kernel {
       emit,
       allowed,
       look: () => this.#lookNow(),
+      isCertain: () => this.#looking === null,
+      refresh: () => client.takeEvents(),
       start: () => this.start(),
       onDenied: () => this.#onDenied(),
       onStop: () => this.#onStop(),

@@ -161,3 +161,12 @@ function line(event: AgentEvent): string {
   if ('reason' in event) parts.push(event.reason);
   return parts.join(' ');
 }
+
+/** Waits, a turn of the event loop at a time, until `condition` holds; rejects after 15 s. */
+export async function waitUntil(condition: () => boolean): Promise<void> {
+  const end = performance.now() + 15_000;
+  while (!condition()) {
+    if (performance.now() > end) throw new Error(`waited 15 s for ${condition}`);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}

@@ -490,6 +490,22 @@ t.test('lost events: a full look finds what happened', async (t) => {
   t.same(b.fake.addresses(), [markedV4, markedV6], 'also when more are lost during the look');
 });
 
+t.test('what is taken out while events are lost is removed all the same', async (t) => {
+  const b = await running(t, []);
+  b.setAddresses([v4, v6]);
+  b.fake.losesEvents = true;
+  await settle();
+  t.same(b.addresses(), [`${v4} pending`, `${v6} pending`], 'acknowledged, not seen');
+  b.setAddresses([v6]);
+  await settle();
+  await settle();
+  t.same(b.fake.addresses(), [markedV6]);
+  t.same(b.taken('addressEvents').sort(), [`installed ${v6}`, `removed ${v4}`]);
+  b.fake.overrun();
+  await b.kernel.stop('withdraw');
+  t.same(b.fake.addresses(), []);
+});
+
 t.test('a look every 30 s finds what no event told', async (t) => {
   const b = await running(t, [v4]);
   const dumps = b.fake.dumps;

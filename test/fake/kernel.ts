@@ -74,6 +74,8 @@ export class FakeKernel {
   keepsAddressProtocol = true;
   /** true: new IPv6 addresses are told of only by `finishIpv6`. */
   tellsIpv6Late = false;
+  /** true: nothing is told any more, not even that something is missing. */
+  losesEvents = false;
   /** true: every change is refused with EPERM. */
   isDenied = false;
   /** How many further dumps are marked as interrupted, and incomplete. */
@@ -469,7 +471,7 @@ export class FakeKernel {
   }
 
   #tell(id: number, type: number, parts: readonly Buffer[]): void {
-    for (const socket of this.#sockets) {
+    for (const socket of this.losesEvents ? [] : this.#sockets) {
       if (socket.groups.has(id))
         this.#enqueue(socket, encodeMessage({type, flags: 0, sequence: 0}, ...parts));
     }

@@ -18,8 +18,7 @@ export function addRun(program: Command, terminal: Terminal, done: Done): void {
           'with `kernel` only addresses and host routes are left alone',
       )
         .choices(['all', 'kernel'])
-        .preset('all')
-        .default('none'),
+        .preset('all'),
     )
     .option('--record <file>', 'append every event to this file, one line of JSON each');
   withCommonOptions(command, 'log as JSON, whatever log.format says')
@@ -30,13 +29,13 @@ export function addRun(program: Command, terminal: Terminal, done: Done): void {
         ['eip-health run --dry-run -c eip-health.yaml', 'see what a configuration would do'],
       ),
     )
-    .action(async (options: {dryRun: DryRunScope; record?: string}, command: Command) => {
+    .action(async (options: {dryRun?: DryRunScope; record?: string}, command: Command) => {
       const {configFile, json} = invocation(command, terminal);
       // Loaded here, so that the other commands start without the daemon's parts.
       const {runDaemon} = await import('../main.js');
       done(
         await runDaemon({
-          dryRun: options.dryRun ? 'all' : 'none',
+          dryRun: options.dryRun ?? 'none',
           json,
           ...(configFile === undefined ? {} : {configFile}),
           ...(options.record === undefined ? {} : {record: options.record}),

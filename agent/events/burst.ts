@@ -22,7 +22,8 @@ export interface Entry {
 
 /** Events in a row to one peer (or interface) that differ in their prefixes, owners and next hops only. */
 export interface Batch {
-  readonly key: string;
+  readonly kind: AgentEvent['kind'];
+  readonly reason: string | null;
   count: number;
 }
 
@@ -40,28 +41,33 @@ export function createBurst(
 ): Burst {
   let entries: Entry[] = [];
   let cancel: Cancel | null = null;
-  // Per peer or interface only its last batch is open: an announcement never moves in front of a withdrawal.
-  const open = new Map<string, Batch>();
+  // Per peer and per interface only its last batch is open: an announcement never moves in front of a withdrawal.
+  const openOfPeers = new Map<string, Batch>();
+  const openOfInterfaces = new Map<string, Batch>();
 
   function flush(): void {
     cancel?.();
     cancel = null;
     const ended = causesFirst(entries);
     entries = [];
-    open.clear();
+    openOfPeers.clear();
+    openOfInterfaces.clear();
     if (ended.length > 0) onEnd(ended);
   }
 
+  // Called for each of 100,000 prefixes while they go out: no more than a look-up.
   function batchOf(event: AgentEvent): Batch | null {
     if (!isPrefixEvent(event)) return null;
-    const target = 'to' in event ? `peer ${event.to}` : `interface ${event.interface}`;
-    const key = 'reason' in event ? `${event.kind} ${event.reason}` : event.kind;
+    const isRoute = 'to' in event;
+    const open = isRoute ? openOfPeers : openOfInterfaces;
+    const target = isRoute ? event.to : event.interface;
+    const reason = 'reason' in event ? event.reason : null;
     const last = open.get(target);
-    if (last?.key === key) {
+    if (last && last.kind === event.kind && last.reason === reason) {
       last.count += 1;
       return last;
     }
-    const batch = {key, count: 1};
+    const batch = {kind: event.kind, reason, count: 1};
     open.set(target, batch);
     return batch;
   }

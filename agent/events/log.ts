@@ -16,6 +16,8 @@ export interface LogOptions {
   readonly clock: Clock;
   /** Whether `pretty` uses colour. */
   readonly color: boolean;
+  /** JSON whatever the configuration says, now and after a reload (`--json`). */
+  readonly json?: boolean;
 }
 
 export interface Log {
@@ -29,9 +31,9 @@ export interface Log {
   close(timeoutMs: number): Promise<void>;
 }
 
-export function createLog({config, output, clock, color}: LogOptions): Log {
+export function createLog({config, output, clock, color, json = false}: LogOptions): Log {
   const style = styles(color);
-  let pretty = isPretty(config, output);
+  let pretty = !json && isPretty(config, output);
   let lineAt = clock.wallMs();
   let lost = 0;
 
@@ -43,8 +45,8 @@ export function createLog({config, output, clock, color}: LogOptions): Log {
       formatters: {level: (label) => ({level: label})},
     },
     {
-      write(json: string) {
-        if (!output.write(pretty ? prettyLine(json, style) : json)) lost += 1;
+      write(line: string) {
+        if (!output.write(pretty ? prettyLine(line, style) : line)) lost += 1;
       },
     },
   );
@@ -85,6 +87,7 @@ export function createLog({config, output, clock, color}: LogOptions): Log {
 
   return {
     sink(event) {
+      if (isRoutine(event) && !logger.isLevelEnabled('debug')) return;
       burst.add(event);
       // What is about to end the process must not wait.
       if (event.kind === 'note' && event.level === 'fatal') burst.flush();
@@ -92,7 +95,7 @@ export function createLog({config, output, clock, color}: LogOptions): Log {
     configure(next) {
       burst.flush();
       logger.level = next.level;
-      pretty = isPretty(next, output);
+      pretty = !json && isPretty(next, output);
     },
     flush: () => burst.flush(),
     async close(timeoutMs) {
@@ -100,6 +103,11 @@ export function createLog({config, output, clock, color}: LogOptions): Log {
       await output.drained(timeoutMs);
     },
   };
+}
+
+/** Of these there may be thousands a second, and nobody wants to read them but at level debug. */
+function isRoutine({kind}: AgentEvent): boolean {
+  return kind === 'check-result' || kind === 'check-state';
 }
 
 function isPretty({format}: LogConfig, output: Output): boolean {

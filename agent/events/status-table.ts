@@ -80,9 +80,11 @@ function summary({services, routes, peers}: Status): Cell {
   }
   const wanted = routes.filter(({wanted}) => wanted);
   const announced = wanted.filter(isAnnounced).length;
-  spans.push({text: `; ${announced} of ${count(wanted.length, 'route')} announced`});
+  const routesText =
+    wanted.length === 0 ? 'nothing to announce' : `${announced} of ${wanted.length} routes announced`;
+  spans.push({text: `; ${routesText}`});
   const established = peers.filter(({state}) => state === 'established').length;
-  if (peers.length > 0) spans.push({text: `; ${established} of ${count(peers.length, 'peer')} established`});
+  if (peers.length > 0) spans.push({text: `; ${established} of ${peers.length} peers established`});
   return spans;
 }
 

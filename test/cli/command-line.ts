@@ -66,6 +66,17 @@ export function shell(line: string, cwd = folder): Promise<Ended> {
     .ended;
 }
 
+/** The same on a terminal of this size; what is written to its standard input is typed. */
+export function onTerminal(
+  line: string,
+  {columns, rows}: {columns: number; rows: number},
+  cwd = folder,
+): Running {
+  const command = `stty cols ${columns} rows ${rows}; ${line}`;
+  const env = {...plain, NO_COLOR: '', TERM: 'xterm', SHELL: '/bin/sh', eip: program};
+  return watch(spawn('script', ['-qec', command, '/dev/null'], {cwd, env, stdio: 'pipe'}));
+}
+
 function watch(child: ChildProcess): Running {
   let [stdout, stderr] = ['', ''];
   const waiting = new Set<() => void>();

@@ -6,7 +6,7 @@ import {buildStatus, type Status} from '../../agent/events/status.js';
 import {renderStatus} from '../../agent/events/status-table.js';
 import {systemClock} from '../../agent/io/clock.js';
 import {largeInput, sampleInput} from '../events/status-sample.js';
-import {cleanUp, folderWith, run, shell, start} from './command-line.js';
+import {cleanUp, folderWith, onTerminal, run, shell, start} from './command-line.js';
 
 const sample = buildStatus(sampleInput);
 const config = folderWith({'eip-health.yaml': 'control_socket: x.sock\nconf_d: false\n'});
@@ -100,6 +100,32 @@ t.test('a daemon answers', async (t) => {
     lines.child.kill('SIGINT');
     const {stdout} = await lines.ended;
     t.equal(JSON.parse(stdout.trim().split('\n')[0] ?? '').schema, 1);
+  });
+
+  t.test('on a terminal --watch draws in place, in its size, and leaves the last picture', async (t) => {
+    const watching = onTerminal('exec "$eip" status --watch', {columns: 60, rows: 14}, config);
+    await watching.said('2 services: ');
+    answer = buildStatus(largeInput(200));
+    await watching.said('200 services: ');
+    watching.child.stdin?.write('\u0003');
+    const {code, stdout} = await watching.ended;
+    t.equal(code, 0);
+    const [before, ...frames] = stdout.split('\u001b[H');
+    t.match(before, '\u001b[?1049h\u001b[?25l');
+    t.ok(frames.length >= 2);
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: control sequences are what is looked at.
+    const pictures = frames.map((frame) => frame.replaceAll(/\u001b\[[\d?]*[a-zA-Z]|\r/g, ''));
+    for (const picture of pictures.slice(0, -1)) {
+      const lines = picture.split('\n');
+      t.ok(lines.length <= 14, `${lines.length} lines`);
+      t.strictSame(
+        lines.filter((each) => [...each].length > 60),
+        [],
+      );
+    }
+    const [, left] = stdout.split('\u001b[?25h\u001b[?1049l');
+    t.match(left, /200 services: .*\r\n$/);
+    answer = sample;
   });
 
   t.test('whoever stops reading ends it quietly', async (t) => {

@@ -246,6 +246,28 @@ t.test('peers, changes and bursts are counted apart', async (t) => {
   );
 });
 
+t.test('failures for different reasons are counted apart', async (t) => {
+  const {log, clock, lines} = setUp();
+  const failed = (reason: string) =>
+    many(21).map((each): AgentEvent => ({kind: 'route-failed', prefix: each, to: 'a', reason}));
+  say(log, clock, ...failed('no next hop'), ...failed('not allowed'));
+  t.strictSame(
+    lines().map(({msg}) => msg),
+    ['21 routes to a failed: no next hop', '21 routes to a failed: not allowed'],
+  );
+});
+
+t.test('many addresses are one line, too', async (t) => {
+  const {log, clock, lines} = setUp();
+  const on = (kind: 'address-added' | 'address-removed') =>
+    many(21).map((each): AgentEvent => ({kind, prefix: each, interface: 'lo'}));
+  say(log, clock, ...on('address-added'), ...on('address-removed'), announced('lo'));
+  t.strictSame(
+    lines().map(({msg}) => msg),
+    ['add 21 addresses to lo', 'remove 21 addresses from lo', 'announce 192.168.0.16/32 to lo'],
+  );
+});
+
 t.test('an announcement after a withdrawal stays after it', async (t) => {
   const {log, clock, lines} = setUp();
   say(log, clock, announced(), withdrawn(), announced());
@@ -341,6 +363,19 @@ t.test('auto is pretty on a terminal and JSON elsewhere', async (t) => {
   t.match(
     first(true),
     /^\d\d:\d\d:\d\d\.\d{3} INFO {2}announce 192\.168\.0\.16\/32 to nrec-1 {2}service=web/,
+  );
+});
+
+t.test('--json stays in force through a reload', async (t) => {
+  const clock = new FakeClock();
+  const output = new FakeOutput(true);
+  const log = createLog({config: {level: 'info', format: 'pretty'}, output, clock, color: false, json: true});
+  say(log, clock, announced());
+  log.configure({level: 'info', format: 'pretty'});
+  say(log, clock, withdrawn());
+  t.strictSame(
+    output.lines.map((line) => (JSON.parse(line) as Line).level),
+    ['info', 'warn'],
   );
 });
 

@@ -155,7 +155,7 @@ t.test('kernel routes and other daemons', async (t) => {
   t.match(shown({kernel: {address: 'foreign', route: 'pending'}}), 'foreign, route pending\n');
   t.match(shown({kernel: {address: 'not-wanted', route: 'installed'}}), 'route installed\n');
   t.match(shown({bird: 'failed', frr: 'installed'}), 'frr, failed bird\n');
-  t.match(shown({bird: 'failed'}), '0 of 1 route announced');
+  t.match(shown({bird: 'failed'}), '0 of 1 routes announced');
   t.notMatch(shown({bird: 'installed'}), 'PEER');
 });
 

@@ -145,7 +145,7 @@ writeFileSync(
    const lines = Number(process.argv[2]);
    let lost = 0;
    for (let i = 0; i < lines; i++) if (!output.write('line ' + i + '\\n')) lost += 1;
-   await output.drained(10_000);
+   await output.drained(Number(process.argv[3] ?? 10_000));
    process.stderr.write('alive, lost ' + lost + '\\n');
    process.exit(7);
   `,
@@ -176,6 +176,39 @@ t.test('a whole process: every line is there at its exit, on a pipe and in a fil
   const file = join(folder, 'out');
   t.equal((await run(`"$1" "$2" 20000 > ${file}`)).code, 7);
   t.match(readFileSync(file, 'utf8'), /line 19999\n$/);
+});
+
+t.test('a whole process: a reader that stands still does not hold it up', async (t) => {
+  const path = join(folder, 'still');
+  execFileSync('mkfifo', [path]);
+  const reader = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  const writer = openSync(path, constants.O_WRONLY);
+  // A named pipe, and the socket that Node makes for its children: neither is read from here.
+  for (const stdout of [writer, 'pipe'] as const) {
+    const child = spawn(process.execPath, [program, '200000', '0'], {
+      stdio: ['ignore', stdout, 'pipe'],
+      timeout: 30_000,
+    });
+    let stderr = '';
+    child.stderr?.on('data', (data: Buffer) => {
+      stderr += data.toString();
+    });
+    const said = new Promise((resolve) => child.stderr?.on('end', resolve));
+    const code = await new Promise((resolve) => child.on('exit', resolve));
+    await said;
+    child.stdout?.destroy();
+    t.equal(code, 7);
+    t.match(stderr, /^alive, lost [1-9]\d+\n$/);
+  }
+  closeSync(writer);
+  closeSync(reader);
+});
+
+t.test('a whole process: a terminal', async (t) => {
+  const command = `${process.execPath} ${program} 3`;
+  const {code, stdout} = await run(`script -qec '${command}' /dev/null`);
+  t.equal(code, 7);
+  t.equal(stdout, 'line 0\r\nline 1\r\nline 2\r\nalive, lost 0\r\n');
 });
 
 t.test('a whole process: a closed standard output and a full disk do not end it', async (t) => {

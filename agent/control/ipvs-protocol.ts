@@ -221,6 +221,6 @@ function familyOfAll(servers: readonly IpvsServer[]): IpFamily | null {
 
 /** A piece of foreign text, short and harmless enough for one line of an error. */
 function shown(text: string): string {
-  const line = text.replace(/[^\x20-\x7e]+/g, ' ').trim();
+  const line = text.replace(/[^\x21-\x7e]+/g, ' ').trim();
   return line.length > 80 ? `${line.slice(0, 80)}…` : line;
 }

@@ -12,29 +12,53 @@ import {NetworkError, type NetworkFailure, networkFailure} from './net-error.js'
 export const systemNet: StreamClient = {
   open: (target) =>
     new Promise((resolve, reject) => {
-      new Connection(target).opened.then(resolve, reject);
+      new Connection(target, resolve, reject).start();
     }),
 };
 
 class Connection implements Stream {
-  readonly opened: Promise<Stream>;
   remoteAddress = '';
   certificateDaysLeft: number | null = null;
 
   readonly #target: StreamTarget;
+  readonly #opened: (stream: Stream) => void;
+  readonly #refused: (error: NetworkError) => void;
   readonly #timer: NodeJS.Timeout;
   readonly #queue: Buffer[] = [];
   #socket: net.Socket | null = null;
   #isOpen = false;
+  #isReading = false;
   #hasEnded = false;
   #failure: NetworkFailure | null = null;
   #wake: () => void = () => undefined;
 
-  constructor(target: StreamTarget) {
+  constructor(
+    target: StreamTarget,
+    opened: (stream: Stream) => void,
+    refused: (error: NetworkError) => void,
+  ) {
     this.#target = target;
+    this.#opened = opened;
+    this.#refused = refused;
     this.#timer = setTimeout(this.#onTimeout, target.timeoutMs);
-    target.signal.addEventListener('abort', this.#onAbort);
-    this.opened = this.#open();
+  }
+
+  start(): void {
+    const {host, tls, signal} = this.#target;
+    if (signal.aborted) {
+      this.#onAbort();
+      return;
+    }
+    signal.addEventListener('abort', this.#onAbort);
+    try {
+      const socket = tls ? connectTls(this.#target, tls, host) : connectTcp(this.#target);
+      this.#socket = socket;
+      socket.on(tls ? 'secureConnect' : 'connect', this.#onConnected);
+      socket.on('close', this.#onEnd);
+      socket.on('error', this.#onError);
+    } catch (error) {
+      this.#fail(networkFailure(error));
+    }
   }
 
   write(text: string): void {
@@ -42,11 +66,18 @@ class Connection implements Stream {
   }
 
   async read(): Promise<string | null> {
+    if (!this.#isReading) {
+      this.#isReading = true;
+      this.#socket?.on('data', this.#onData);
+      this.#socket?.on('end', this.#onEnd);
+    }
     while (this.#queue.length === 0) {
       if (this.#failure) throw new NetworkError(this.#failure);
       if (this.#hasEnded) return null;
       this.#socket?.resume();
-      await this.#event();
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
     }
     return Buffer.concat(this.#queue.splice(0)).toString('latin1');
   }
@@ -59,55 +90,26 @@ class Connection implements Stream {
     this.#wake();
   }
 
-  async #open(): Promise<Stream> {
-    const {host, tls, signal} = this.#target;
-    if (signal.aborted) this.#onAbort();
-    else {
-      try {
-        const socket = tls ? connectTls(this.#target, tls, host) : connectTcp(this.#target);
-        this.#socket = socket;
-        socket.once(tls ? 'secureConnect' : 'connect', this.#onConnected);
-        // Nothing is read ahead of `read` but what comes before the pause takes effect.
-        socket.on('data', this.#onData);
-        socket.pause();
-        socket.on('end', this.#onEnd);
-        socket.on('close', this.#onEnd);
-        socket.on('error', this.#onError);
-      } catch (error) {
-        this.#fail(networkFailure(error));
-      }
-    }
-    while (!this.#isOpen) {
-      if (this.#failure) throw new NetworkError(this.#failure);
-      await this.#event();
-    }
-    return this;
-  }
-
-  #event(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#wake = resolve;
-    });
-  }
-
   #fail(failure: NetworkFailure): void {
     if (this.#hasEnded) return;
-    this.#failure ??= failure;
+    this.#failure = failure;
     this.close();
+    if (!this.#isOpen) this.#refused(new NetworkError(failure));
   }
 
   readonly #onConnected = (): void => {
     const socket = this.#socket;
-    if (!socket) return;
+    if (!socket || this.#hasEnded) return;
     this.#isOpen = true;
     const {remoteAddress = '', remotePort = 0} = socket;
     this.remoteAddress = `${remoteAddress.includes(':') ? `[${remoteAddress}]` : remoteAddress}:${remotePort}`;
     this.certificateDaysLeft = certificateDaysLeft(socket);
-    this.#wake();
+    this.#opened(this);
   };
 
   readonly #onData = (chunk: Buffer): void => {
     this.#queue.push(chunk);
+    // Nothing is read ahead: a server that floods us fills its own buffers.
     this.#socket?.pause();
     this.#wake();
   };

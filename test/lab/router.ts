@@ -128,12 +128,18 @@ export abstract class Router {
     );
   }
 
-  /** Waits until the router has exactly `count` paths to the prefix, and answers them. */
+  /**
+   * Waits until the router has exactly `count` paths to the prefix, all of them valid and one of them chosen
+   * (routers check next hops and choose a little later than they list), and answers them.
+   */
   async waitForRoutes(prefix: string, count: number, timeoutMs?: number): Promise<SeenRoute[]> {
     return waitFor(
-      `${this.kind} to have ${count} path(s) to ${prefix}`,
+      `${this.kind} to have ${count} valid path(s) to ${prefix}`,
       () => this.routesTo(prefix),
-      (routes) => routes.length === count,
+      (routes) =>
+        routes.length === count &&
+        routes.every((route) => route.valid) &&
+        (count === 0 || routes.some((route) => route.best)),
       timeoutMs,
     );
   }

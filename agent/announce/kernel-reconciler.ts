@@ -16,8 +16,6 @@ export interface KernelReconcilerOptions<Item extends {readonly prefix: Prefix}>
   readonly emit: Emit;
   /** Reads the whole truth anew; never rejects. */
   readonly look: () => Promise<void>;
-  /** Whether nothing is known to be missing from what is known. */
-  readonly isCertain: () => boolean;
   /** The kernel refused because of a missing privilege. */
   readonly onDenied: () => void;
   /** A wait is over: look at the prefix again. */
@@ -88,9 +86,7 @@ export class KernelReconciler<Item extends {readonly prefix: Prefix}> {
     const {prefix} = entry;
     const holding = this.#holding;
     entry.wasThere = false;
-    if (holding.presence(prefix) !== 'ours' && (entry.justAdded || !this.#options.isCertain())) {
-      await this.#options.look();
-    }
+    if (entry.justAdded && holding.presence(prefix) !== 'ours') await this.#options.look();
     entry.justAdded = false;
     if (holding.presence(prefix) !== 'ours') {
       entry.stopWaiting();

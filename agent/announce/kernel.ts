@@ -69,7 +69,6 @@ export class Kernel {
       emit,
       allowed,
       look: () => this.#lookNow(),
-      isCertain: () => this.#looking === null,
       refresh: () => client.takeEvents(),
       start: () => this.start(),
       onDenied: () => this.#onDenied(),

@@ -517,6 +517,20 @@ t.test('a look every 30 s finds what no event told', async (t) => {
   t.same(b.taken('emitted'), []);
 });
 
+t.test('what happens during a slow look is not undone by it', async (t) => {
+  const b = await running(t, [v4, v6]);
+  b.fake.changes.length = 0;
+  b.fake.dumpsSlowly = true;
+  b.clock.advance(30_000);
+  // The links, then IPv4 addresses: the look has seen what it now loses.
+  for (const dumps = b.fake.dumps; b.fake.dumps < dumps + 2; ) await settle();
+  b.setAddresses([v6]);
+  b.fake.removeAddress('lo', v6);
+  for (let i = 0; i < 20; i++) await settle();
+  t.same(b.fake.changes.sort(), [`RTM_DELADDR ${v4}`, `RTM_NEWADDR ${v6}`]);
+  t.same(b.addresses(), [`${v6} installed`]);
+});
+
 t.test('a route replaced by somebody else is found foreign', async (t) => {
   const b = await running(t, [], [v4]);
   b.fake.replaceRoute({prefix: v4, oif: 'lo'});

@@ -76,6 +76,8 @@ export class FakeKernel {
   tellsIpv6Late = false;
   /** true: nothing is told any more, not even that something is missing. */
   losesEvents = false;
+  /** true: what a dump finds is handed out a few turns of the event loop later. */
+  dumpsSlowly = false;
   /** true: every change is refused with EPERM. */
   isDenied = false;
   /** How many further dumps are marked as interrupted, and incomplete. */
@@ -351,10 +353,15 @@ export class FakeKernel {
       flags |= nlmFlag.DUMP_INTR;
       parts.pop();
     }
-    for (const part of parts) {
-      this.#enqueue(socket, encodeMessage({type: type - 2, flags, sequence}, ...part));
-    }
-    this.#enqueue(socket, encodeMessage({type: nlmsg.DONE, flags, sequence}, u32(0)));
+    const answer = [
+      ...parts.map((part) => encodeMessage({type: type - 2, flags, sequence}, ...part)),
+      encodeMessage({type: nlmsg.DONE, flags, sequence}, u32(0)),
+    ];
+    const handOut = (): void => {
+      for (const message of answer) this.#enqueue(socket, message);
+    };
+    if (this.dumpsSlowly) setImmediate(() => setImmediate(handOut));
+    else handOut();
   }
 
   #change(type: number, payload: Buffer): Refusal {

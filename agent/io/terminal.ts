@@ -19,20 +19,24 @@ export interface Terminal {
   readonly closed: boolean;
   /** Calls `fn` at Ctrl-C and SIGTERM, instead of ending the process. */
   onInterrupt(fn: () => void): Cancel;
-  /** Resolves when the reader of standard output has everything, or has gone. */
+  /** Resolves when whoever reads standard output has everything that `out` was given, or has gone. */
   drained(): Promise<void>;
 }
 
 export function processTerminal(env: NodeJS.ProcessEnv = process.env): Terminal {
   const {stdout, stderr} = process;
   let closed = false;
+  let taken: Promise<void> = Promise.resolve();
   stdout.on('error', () => {
     closed = true;
   });
   // What is said on standard error is said to nobody then.
   stderr.on('error', () => {});
   return {
-    out: (text) => void (closed || stdout.write(text)),
+    out(text) {
+      if (closed) return;
+      taken = new Promise((resolve) => stdout.write(text, () => resolve()));
+    },
     err: (text) => void stderr.write(text),
     isTerminal: stdout.isTTY === true,
     color: usesColor(stdout.isTTY === true, env),
@@ -53,7 +57,7 @@ export function processTerminal(env: NodeJS.ProcessEnv = process.env): Terminal 
         for (const signal of signals) process.off(signal, fn);
       };
     },
-    drained: () => new Promise((resolve) => (closed ? resolve() : stdout.write('', () => resolve()))),
+    drained: () => taken,
   };
 }
 

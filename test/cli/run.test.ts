@@ -1,10 +1,11 @@
-import {readFileSync} from 'node:fs';
+import {execFileSync, spawn} from 'node:child_process';
+import {closeSync, constants, openSync, readFileSync, writeSync} from 'node:fs';
 import {join} from 'node:path';
 import {setTimeout as pause} from 'node:timers/promises';
 import t, {type Test} from 'tap';
 import {callDaemon} from '../../agent/api/client.js';
 import type {Status} from '../../agent/events/status.js';
-import {cleanUp, folderWith, type Running, run, start} from './command-line.js';
+import {cleanUp, folderWith, program, type Running, run, start} from './command-line.js';
 
 t.teardown(cleanUp);
 
@@ -105,6 +106,28 @@ t.test('a log that nobody reads any more does not end it', async (t) => {
   }
   running.child.kill('SIGTERM');
   t.match(await running.ended, {code: 0});
+});
+
+t.test('a log whose reader stands still does not hold it up, not even at its end', async (t) => {
+  const folder = folderWith({'eip-health.yaml': main, 'conf.d/web.yaml': service});
+  const fifo = join(folder, 'log');
+  execFileSync('mkfifo', [fifo]);
+  const reader = openSync(fifo, constants.O_RDONLY | constants.O_NONBLOCK);
+  const writer = openSync(fifo, constants.O_WRONLY | constants.O_NONBLOCK);
+  t.throws(
+    () => {
+      for (;;) writeSync(writer, 'x'.repeat(4096));
+    },
+    {code: 'EAGAIN'},
+  );
+  const blocking = openSync(fifo, constants.O_WRONLY);
+  const child = spawn(program, ['run'], {cwd: folder, stdio: ['ignore', blocking, 'ignore']});
+  t.teardown(() => child.kill('SIGKILL'));
+  const ended = new Promise((resolve) => child.on('exit', resolve));
+  await untilUp(folder);
+  child.kill('SIGTERM');
+  t.equal(await ended, 0);
+  for (const fd of [reader, writer, blocking]) closeSync(fd);
 });
 
 t.test('a dry run runs beside the daemon and leaves nothing behind', async (t) => {

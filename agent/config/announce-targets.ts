@@ -72,8 +72,8 @@ function confine(
   const rest = prefixes.filter((prefix) => announcedAs(prefix, block) === prefix);
   if (block.aggregate === null || targets.length === 0 || rest.length === 0) return null;
   const given = new Set(others.flatMap((other) => pairs(other, rest, peers).map(({key}) => key)));
-  const left = rest.filter((prefix) => targets.every((peer) => given.has(keyOf(prefix, peer))));
-  return left.length > 0 ? prefixes.filter((prefix) => !left.includes(prefix)) : null;
+  const left = new Set(rest.filter((prefix) => targets.every((peer) => given.has(keyOf(prefix, peer)))));
+  return left.size > 0 ? prefixes.filter((prefix) => !left.has(prefix)) : null;
 }
 
 interface Clash {

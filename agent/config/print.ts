@@ -134,7 +134,8 @@ function serviceOf(service: ServiceConfig, config: Config, checkTypes: CheckType
 
 /** Those that `addresses:` adds: host prefixes go on the interface by themselves. */
 function addressesOf({addresses, prefixes}: ServiceConfig): readonly string[] | null {
-  const added = addresses.filter((address) => !prefixes.includes(address)).map(addressOf);
+  const own = new Set(prefixes);
+  const added = addresses.filter((address) => !own.has(address)).map(addressOf);
   return added.length > 0 ? added : null;
 }
 

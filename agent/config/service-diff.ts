@@ -76,9 +76,10 @@ function checkChanges(old: readonly CheckConfig[], next: readonly CheckConfig[])
 
 /** `+new -old`; only another order: `in another order`. */
 function listChange(key: string, old: readonly string[], next: readonly string[]): readonly Change[] {
+  const [before, after] = [new Set(old), new Set(next)];
   const words = [
-    ...next.filter((item) => !old.includes(item)).map((item) => `+${item}`),
-    ...old.filter((item) => !next.includes(item)).map((item) => `-${item}`),
+    ...next.filter((item) => !before.has(item)).map((item) => `+${item}`),
+    ...old.filter((item) => !after.has(item)).map((item) => `-${item}`),
   ];
   if (words.length > 0) return [{key, what: words.join(' ')}];
   return old.some((item, i) => item !== next[i]) ? [{key, what: 'in another order'}] : [];
@@ -90,5 +91,6 @@ function changes<Item>(keys: Keys<Item>, old: Item, next: Item): readonly Change
 
 /** Addresses that are no prefixes themselves. */
 function added({addresses, prefixes}: ServiceConfig): readonly string[] {
-  return addresses.filter((address) => !prefixes.includes(address));
+  const own = new Set(prefixes);
+  return addresses.filter((address) => !own.has(address));
 }

@@ -2,6 +2,7 @@
 
 import {basename, extname} from 'node:path';
 import {z} from 'zod';
+import {remember} from '../lib/collections.js';
 import {contains, isHost} from '../lib/prefix.js';
 import type {Prefix, ServiceName} from '../types.js';
 import {
@@ -39,6 +40,9 @@ const serviceKeys = {
   when_degraded: part(),
   when_down: part(),
 };
+
+/** Every key of a service document, without other names for it. */
+export const serviceKeyNames = Object.keys(serviceKeys);
 
 const laterKeys = [
   ...[
@@ -115,13 +119,17 @@ export function readService(
   return {section, name, prefixes, checks, blocks, config};
 }
 
+const hints = new WeakMap<CheckTypes, Readonly<Record<string, string>>>();
+
 /** Keys that people write beside those they belong under. */
 function elsewhere(types: CheckTypes): Readonly<Record<string, string>> {
-  const options = [...types.values()].flatMap((type) => knownKeys(type) ?? []);
-  return Object.fromEntries([
-    ...['type', ...options].map((name) => [name, 'under `check`']),
-    ...announceKeyNames.map((name) => [name, 'under `announce`']),
-  ]);
+  return remember(hints, types, () => {
+    const options = [...types.values()].flatMap((type) => knownKeys(type) ?? []);
+    return Object.fromEntries([
+      ...['type', ...options].map((name) => [name, 'under `check`']),
+      ...announceKeyNames.map((name) => [name, 'under `announce`']),
+    ]);
+  });
 }
 
 function readName(section: Section<typeof serviceKeys>, origin: ServiceOrigin): ServiceName | null {

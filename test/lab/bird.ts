@@ -89,9 +89,10 @@ function neighborOf(config: RouterConfig, neighbor: Neighbor, index: number): st
   const exported = neighbor.exportFilter === undefined ? 'none' : `filter ${neighbor.exportFilter}`;
   return `protocol bgp ${protocolName(index)} {
   local${local} as ${config.as};
-  neighbor ${neighbor.address} as ${neighbor.remoteAs};
+  neighbor ${neighbor.address} ${neighbor.remoteAs === 'external' ? 'external' : `as ${neighbor.remoteAs}`};
   ${neighbor.multihop === undefined ? '' : `multihop ${neighbor.multihop};`}
   ${neighbor.password === undefined ? '' : `password "${neighbor.password}";`}
+  ${neighbor.fourOctetAs === false ? 'enable as4 off;' : ''}
   ${neighbor.holdTime === undefined ? '' : `hold time ${neighbor.holdTime};`}
   ${neighbor.passive === false ? 'connect delay time 1; connect retry time 1;' : 'passive on;'}
   error wait time 1, 2;

@@ -8,7 +8,8 @@ import {waitFor} from './wait.js';
 
 export interface Neighbor {
   readonly address: string;
-  readonly remoteAs: number;
+  /** BIRD and FRR: `external` takes any AS but the own. */
+  readonly remoteAs: number | 'external';
   /** The router's own end; needed for a session between loopbacks. */
   readonly localAddress?: string;
   readonly password?: string;
@@ -21,6 +22,8 @@ export interface Neighbor {
   readonly families?: readonly IpFamily[];
   /** BIRD: the filter, from `extra`, of what is announced; absent: nothing is. */
   readonly exportFilter?: string;
+  /** BIRD: whether it knows 4-octet AS numbers (RFC 6793); default: it does. */
+  readonly fourOctetAs?: boolean;
 }
 
 export interface RouterConfig {
@@ -75,7 +78,7 @@ export abstract class Router {
     this.programs = await this.launch();
     await waitFor(
       `${this.kind} to answer`,
-      () => this.isReady(),
+      () => this.isReady().catch(() => false),
       (ready) => {
         for (const program of this.programs) if (!program.isRunning) throw new Error(program.describe());
         return ready;

@@ -31,9 +31,9 @@ export function networkFailure(thrown: unknown): NetworkFailure {
   const code = codeOf(error);
   if (code.startsWith('HPE_')) return {reason: `no valid HTTP answer: ${error.message}`, code};
   if (isTls(code)) {
-    // OpenSSL's own messages carry thread ids and source lines; `reason` is the part people know.
-    const reason = 'reason' in error && typeof error.reason === 'string' ? error.reason : error.message;
-    return {reason: `TLS: ${reason}`, code};
+    // OpenSSL's own messages carry thread ids and source lines around the words that people know.
+    const [, words = error.message] = /:SSL routines:[^:]*:([^:]+)/.exec(error.message) ?? [];
+    return {reason: `TLS: ${words}`, code};
   }
   if (error.message === 'socket hang up') return {reason: 'connection closed before an answer came', code};
   return {reason: error.message === '' ? code : error.message, code};

@@ -45,7 +45,6 @@ export class BgpPeer {
   readonly #out: AdjRibOut;
   readonly #session: Session;
   #config: PeerConfig;
-  #desired: ReadonlyMap<Prefix, Route> = new Map();
   #stopped = false;
   /** What `self` stands for in the present session, or stood for in the last. */
   #self: NextHops = {ipv4: null, ipv6: null};
@@ -99,11 +98,14 @@ export class BgpPeer {
     if (!this.#stopped) this.#session.start();
   }
 
-  /** The whole of what the peer is to have. */
-  set(desired: ReadonlyMap<Prefix, Route>, complete: boolean): void {
-    this.#desired = desired;
-    this.#out.want(desired);
-    this.#out.complete(complete);
+  /** What the peer is to have of one prefix; null: nothing. Goes out with the next `flush`. */
+  put(prefix: Prefix, route: Route | null): void {
+    this.#out.put(prefix, route);
+  }
+
+  /** Sends what is due; behind a complete set also End-of-RIB. */
+  flush(isComplete: boolean): void {
+    this.#out.complete(isComplete);
     this.#session.wake();
     this.#complainOfNextHops();
   }
@@ -140,6 +142,11 @@ export class BgpPeer {
     return this.#out.holds(prefix);
   }
 
+  /** Whether the peer took the announcement that is wanted now. */
+  hasTaken(prefix: Prefix): boolean {
+    return this.#out.isAnnounced(prefix);
+  }
+
   standing(prefix: Prefix): Standing {
     return this.#out.standing(prefix);
   }
@@ -148,7 +155,7 @@ export class BgpPeer {
   describe(prefix: Prefix): Json {
     const {word, nextHop} = this.#out.standing(prefix);
     if (word !== 'announced' && word !== 'pending') return {state: word};
-    return {state: word, next_hop: nextHop, med: this.#desired.get(prefix)?.med ?? null};
+    return {state: word, next_hop: nextHop, med: this.#out.wanted(prefix)?.med ?? null};
   }
 
   /** Why a prefix is not as wanted here; null: it is. */
@@ -234,21 +241,14 @@ export class BgpPeer {
   /** One warning for each family that cannot be announced for want of a next hop, until it can. */
   #complainOfNextHops(): void {
     for (const family of ['ipv4', 'ipv6'] as const) {
-      if (this.#self[family] !== null) this.#complained.delete(family);
-      else if (this.isEstablished && !this.#complained.has(family) && this.#lacksNextHop(family)) {
+      if (!this.#out.lacksNextHop(family)) {
+        if (this.#self[family] !== null) this.#complained.delete(family);
+      } else if (!this.#complained.has(family)) {
         this.#complained.add(family);
         const what = `${familyNames[family]} routes are not announced to ${this.name}`;
         this.#note(`${what}: ${this.#missingNextHop(family)}`);
       }
     }
-  }
-
-  #lacksNextHop(family: IpFamily): boolean {
-    if (!this.#session.negotiated?.families.includes(family)) return false;
-    for (const {nextHop, prefix} of this.#desired.values()) {
-      if (familyOf(prefix) === family && (nextHop === 'self' || !nextHop[family])) return true;
-    }
-    return false;
   }
 
   #missingNextHop(family: IpFamily): string {

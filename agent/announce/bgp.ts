@@ -9,7 +9,7 @@ import {nlriOf} from '../bgp/wire/nlri.js';
 import {cease} from '../bgp/wire/notification.js';
 import type {BgpConfig, PeerConfig} from '../config/types.js';
 import type {PeerConnector} from '../io/peer-socket.js';
-import {pushTo, remember} from '../lib/collections.js';
+import {remember} from '../lib/collections.js';
 import type {
   Announcer,
   AnnouncerEvent,
@@ -26,6 +26,7 @@ import type {
   Route,
 } from '../types.js';
 import {BgpPeer} from './bgp-peer.js';
+import {RouteTable} from './route-table.js';
 
 export interface BgpAnnouncerOptions {
   readonly config: BgpConfig;
@@ -53,10 +54,13 @@ export class BgpAnnouncer implements Announcer {
   /** By name, in the order of the configuration. */
   #peers: ReadonlyMap<string, BgpPeer>;
   #desired: Desired<Route> = {items: [], adopt: new Set(), complete: false};
-  #routes: ReadonlyMap<Prefix, readonly Route[]> = new Map();
-  #refused: ReadonlySet<Prefix> = new Set();
-  /** Prefixes with an event to come; `failed` is told once, and does not end the waiting. */
-  readonly #owed = new Map<Prefix, {toldFailure: string | null}>();
+  readonly #routes = new RouteTable();
+  /** What the gate holds back. */
+  readonly #refused = new Set<Prefix>();
+  /** Prefixes with an event to come. */
+  readonly #owed = new Set<Prefix>();
+  /** Of those the ones that were told to have failed, and why: which does not end the waiting. */
+  readonly #failed = new Map<Prefix, string>();
   /** NLRI, shared by all peers. */
   readonly #nlri = new Map<Prefix, Uint8Array>();
   #settling = false;
@@ -79,15 +83,14 @@ export class BgpAnnouncer implements Announcer {
   }
 
   set(desired: Desired<Route>): void {
-    const before = this.#routes;
     this.#desired = desired;
-    this.#sortOut();
-    for (const prefix of before.keys()) if (!this.#routes.has(prefix)) this.#owe(prefix);
-    for (const [prefix, routes] of this.#routes) {
-      const old = before.get(prefix);
-      if (old?.length !== routes.length || routes.some((route, i) => route !== old[i])) this.#owe(prefix);
+    const touched = this.#routes.set(desired.items);
+    for (const prefix of touched) {
+      this.#owed.add(prefix);
+      this.#failed.delete(prefix);
+      this.#handOut(prefix);
     }
-    this.#handOut();
+    this.#flush();
   }
 
   /** `keep` cannot keep what the peers have (that takes graceful restart): the sessions end all the same. */
@@ -123,8 +126,9 @@ export class BgpAnnouncer implements Announcer {
       if (!after.has(name)) ending.push(peer.stop(cease(CeaseSubcode.peerDeconfigured)));
     }
     this.#peers = after;
-    this.#sortOut();
-    this.#handOut();
+    // `allow` may have changed, too.
+    for (const prefix of this.#routes.prefixes()) this.#handOut(prefix);
+    this.#flush();
     // One connection at a time: a router takes a second one for a collision (RFC 4271 §6.8).
     void Promise.all(ending).then(() => {
       if (this.#started) for (const newcomer of newcomers) newcomer.start();
@@ -139,7 +143,7 @@ export class BgpAnnouncer implements Announcer {
     const peers = [...this.#peers.values()];
     const items = new Map<Prefix, Json>();
     const reasons = new Map<Prefix, string>();
-    const prefixes = new Set([...this.#routes.keys(), ...peers.flatMap((peer) => [...peer.prefixes()])]);
+    const prefixes = new Set([...this.#routes.prefixes(), ...peers.flatMap((peer) => [...peer.prefixes()])]);
     for (const prefix of prefixes) {
       const refused = this.#refused.has(prefix);
       const entries = peers.map((peer): [string, Json] => [
@@ -175,49 +179,22 @@ export class BgpAnnouncer implements Announcer {
     });
   }
 
-  /** The desired set by prefix, less what is not allowed. */
-  #sortOut(): void {
-    const routes = new Map<Prefix, Route[]>();
-    const refused = new Set<Prefix>();
-    for (const route of this.#desired.items) {
-      pushTo(routes, route.prefix, route);
-      if (!this.#options.allowed(route.prefix)) refused.add(route.prefix);
-    }
-    for (const prefix of this.#nlri.keys()) if (!routes.has(prefix)) this.#nlri.delete(prefix);
-    this.#routes = routes;
-    this.#refused = refused;
-  }
-
-  #handOut(): void {
-    const {complete} = this.#desired;
-    const common = new Map<Prefix, Route>();
-    const particular: Prefix[] = [];
-    for (const [prefix, routes] of this.#routes) {
-      if (this.#refused.has(prefix)) continue;
-      const [route] = routes;
-      if (route && routes.length === 1 && route.peers === null) common.set(prefix, route);
-      else particular.push(prefix);
-    }
+  /** Tells every peer what it is to have of a prefix, unless the gate is closed to it. */
+  #handOut(prefix: Prefix): void {
+    const routes = this.#routes.of(prefix);
+    const isAllowed = routes.length === 0 || this.#options.allowed(prefix);
+    if (isAllowed === this.#refused.has(prefix)) this.#owed.add(prefix);
+    if (isAllowed) this.#refused.delete(prefix);
+    else this.#refused.add(prefix);
+    if (routes.length === 0) this.#nlri.delete(prefix);
     for (const peer of this.#peers.values()) {
-      peer.set(particular.length === 0 ? common : this.#with(common, particular, peer.name), complete);
+      peer.put(prefix, isAllowed ? routeFor(peer.name, routes) : null);
     }
+  }
+
+  #flush(): void {
+    for (const peer of this.#peers.values()) peer.flush(this.#desired.complete);
     this.#settleSoon();
-  }
-
-  /** Of several routes of one prefix the one that names the peer goes before the one for all. */
-  #with(common: ReadonlyMap<Prefix, Route>, particular: readonly Prefix[], peer: string): Map<Prefix, Route> {
-    const all = new Map(common);
-    for (const prefix of particular) {
-      const routes = this.#routes.get(prefix) ?? [];
-      const route =
-        routes.find(({peers}) => peers?.includes(peer)) ?? routes.find(({peers}) => peers === null);
-      if (route) all.set(prefix, route);
-    }
-    return all;
-  }
-
-  #owe(prefix: Prefix): void {
-    this.#owed.set(prefix, {toldFailure: null});
   }
 
   /** Looks at everything that has an event to come, once the present turn has done what it does. */
@@ -232,26 +209,33 @@ export class BgpAnnouncer implements Announcer {
 
   /** Tells what became of a prefix, as it is now: so no event is ever late. */
   #settle(prefix: Prefix): void {
-    const owed = this.#owed.get(prefix);
-    if (!owed) return;
-    const peers = [...this.#peers.values()];
-    const isWanted = this.#routes.has(prefix) && !this.#refused.has(prefix);
-    if (!isWanted && peers.some((peer) => peer.holds(prefix))) return;
-    if (!this.#routes.has(prefix)) this.#tell({kind: 'removed', prefix});
-    else if (isWanted && peers.some((peer) => peer.standing(prefix).word === 'announced')) {
-      this.#tell({kind: 'installed', prefix});
-    } else {
-      this.#tellFailure(prefix, owed, peers);
+    if (!this.#owed.has(prefix)) return;
+    const isRefused = this.#refused.has(prefix);
+    const isWanted = this.#routes.has(prefix);
+    if (isWanted && !isRefused && this.#someTook(prefix)) this.#tell({kind: 'installed', prefix});
+    else if ((!isWanted || isRefused) && this.#someHold(prefix)) return;
+    else if (!isWanted) this.#tell({kind: 'removed', prefix});
+    else {
+      this.#tellFailure(prefix, isRefused ? refusal : unreachable(prefix, [...this.#peers.values()]));
       return;
     }
     this.#owed.delete(prefix);
+    this.#failed.delete(prefix);
   }
 
-  /** A failure is what every peer that the prefix is for has told us, or the gate. */
-  #tellFailure(prefix: Prefix, owed: {toldFailure: string | null}, peers: readonly BgpPeer[]): void {
-    const reason = this.#refused.has(prefix) ? refusal : unreachable(prefix, peers);
-    if (reason === null || reason === owed.toldFailure) return;
-    owed.toldFailure = reason;
+  #someTook(prefix: Prefix): boolean {
+    for (const peer of this.#peers.values()) if (peer.hasTaken(prefix)) return true;
+    return false;
+  }
+
+  #someHold(prefix: Prefix): boolean {
+    for (const peer of this.#peers.values()) if (peer.holds(prefix)) return true;
+    return false;
+  }
+
+  #tellFailure(prefix: Prefix, reason: string | null): void {
+    if (reason === null || reason === this.#failed.get(prefix)) return;
+    this.#failed.set(prefix, reason);
     this.#options.emit({kind: 'route-failed', prefix, to: this.name, reason});
     this.#tell({kind: 'failed', prefix, reason});
   }
@@ -272,6 +256,12 @@ export class BgpAnnouncer implements Announcer {
 }
 
 const refusal = 'not covered by `allow`';
+
+/** Of several routes of one prefix the one that names the peer goes before the one for all. */
+function routeFor(peer: string, routes: readonly Route[]): Route | null {
+  const particular = routes.find(({peers}) => peers?.includes(peer));
+  return particular ?? routes.find(({peers}) => peers === null) ?? null;
+}
 
 /** Why no peer can take a prefix; null while one still may. */
 function unreachable(prefix: Prefix, peers: readonly BgpPeer[]): string | null {

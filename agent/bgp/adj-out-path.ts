@@ -39,6 +39,17 @@ export function attributesKey(route: RouteAttributes, family: IpFamily): string 
   return `${family} ${nextHop} ${med} ${localPreference} ${asPathPrepend} ${communities.join(' ')}`;
 }
 
+/** A quick look, before texts are compared: true only where the keys are equal too. */
+export function haveSameAttributes(a: RouteAttributes, b: RouteAttributes): boolean {
+  return (
+    a.nextHop === b.nextHop &&
+    a.med === b.med &&
+    a.localPreference === b.localPreference &&
+    a.asPathPrepend === b.asPathPrepend &&
+    (a.communities === b.communities || a.communities.length + b.communities.length === 0)
+  );
+}
+
 /** The path of a route to one peer, or why there is none. */
 export function pathTo(route: RouteAttributes, family: IpFamily, facts: PeerFacts): Path | NoPath {
   const {negotiated} = facts;

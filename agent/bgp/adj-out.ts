@@ -6,7 +6,15 @@
 import {remember} from '../lib/collections.js';
 import {familyOf} from '../lib/prefix.js';
 import type {IpAddress, IpFamily, Prefix, Route, ServiceName} from '../types.js';
-import {attributesKey, type NoPath, type Path, type PeerFacts, pathTo} from './adj-out-path.js';
+import {
+  attributesKey,
+  haveSameAttributes,
+  type NoPath,
+  type Path,
+  type PeerFacts,
+  pathTo,
+} from './adj-out-path.js';
+import {Queue} from './adj-out-queue.js';
 import {nlriOf} from './wire/nlri.js';
 import {endOfRib, packAnnounce, packWithdraw} from './wire/pack.js';
 
@@ -29,7 +37,7 @@ export interface Standing {
   readonly nextHop: IpAddress | null;
 }
 
-/** One prefix. It stands in at most one queue. */
+/** One prefix. */
 interface Entry {
   readonly prefix: Prefix;
   readonly family: IpFamily;
@@ -37,7 +45,7 @@ interface Entry {
   /** null: it is to be withdrawn, and forgotten once it is. */
   route: Route | null;
   group: Group | null;
-  queue: Set<Entry> | null;
+  queue: Queue<Entry> | null;
   owners: readonly ServiceName[];
   /** What the peer will have once everything handed out has arrived, and what the socket took so far. */
   handed: Path | null;
@@ -53,8 +61,8 @@ interface Group {
   readonly key: string;
   readonly family: IpFamily;
   readonly like: Route;
-  readonly members: Set<Entry>;
-  readonly queue: Set<Entry>;
+  members: number;
+  readonly queue: Queue<Entry>;
   path: Path | NoPath;
 }
 
@@ -64,10 +72,12 @@ export class AdjRibOut {
   readonly #encode: (prefix: Prefix) => Uint8Array;
   readonly #entries = new Map<Prefix, Entry>();
   readonly #groups = new Map<string, Group>();
-  readonly #withdraws: Record<IpFamily, Set<Entry>> = {ipv4: new Set(), ipv6: new Set()};
+  readonly #withdraws: Record<IpFamily, Queue<Entry>> = {ipv4: new Queue(), ipv6: new Queue()};
   /** Groups with something in their queue. */
   readonly #busy: Record<IpFamily, Set<Group>> = {ipv4: new Set(), ipv6: new Set()};
   readonly #endOfRibDue = new Set<IpFamily>();
+  /** Routes that come in a row tend to have equal attributes. */
+  #lastGroup: Group | null = null;
   #facts: PeerFacts | null = null;
   /** The paths of this session by what they say: equal ones are the same object. */
   readonly #paths = new Map<string, Path>();
@@ -85,15 +95,22 @@ export class AdjRibOut {
     return this.#announced;
   }
 
-  /** The whole of what the peer is to have; a route that is the same object as before costs next to nothing. */
+  /** The whole of what the peer is to have. */
   want(desired: ReadonlyMap<Prefix, Route>): void {
-    for (const [prefix, route] of desired) {
-      const entry = this.#entries.get(prefix);
-      if (entry?.route !== route) this.#put(entry ?? this.#newEntry(prefix), route);
-    }
+    for (const [prefix, route] of desired) this.put(prefix, route);
     if (this.#wanted === desired.size) return;
-    for (const entry of this.#entries.values()) {
-      if (entry.route && !desired.has(entry.prefix)) this.#drop(entry);
+    for (const {prefix, route} of this.#entries.values()) {
+      if (route && !desired.has(prefix)) this.put(prefix, null);
+    }
+  }
+
+  /** What the peer is to have of one prefix; null: nothing. */
+  put(prefix: Prefix, route: Route | null): void {
+    const entry = this.#entries.get(prefix);
+    if (route) {
+      if (entry?.route !== route) this.#put(entry ?? this.#newEntry(prefix), route);
+    } else if (entry?.route) {
+      this.#drop(entry);
     }
   }
 
@@ -109,8 +126,8 @@ export class AdjRibOut {
     for (const family of facts.negotiated.families) this.#endOfRibDue.add(family);
     for (const group of this.#groups.values()) {
       group.path = this.#pathOf(group.like, group.family, facts);
-      for (const entry of group.members) this.#place(entry);
     }
+    for (const entry of this.#entries.values()) this.#place(entry);
   }
 
   /** The session is over, and with it all that the peer had. */
@@ -132,22 +149,22 @@ export class AdjRibOut {
   reroute(selfNextHop: PeerFacts['selfNextHop']): void {
     if (!this.#facts) return;
     this.#facts = {...this.#facts, selfNextHop};
+    const changed = new Set<Group | null>();
     for (const group of this.#groups.values()) {
       const path = this.#pathOf(group.like, group.family, this.#facts);
-      if (path === group.path) continue;
+      if (path !== group.path) changed.add(group);
       group.path = path;
-      for (const entry of group.members) this.#place(entry);
     }
+    if (changed.size === 0) return;
+    for (const entry of this.#entries.values()) if (changed.has(entry.group)) this.#place(entry);
   }
 
   /** RFC 2918: everything of a family once more. */
   refresh(family: IpFamily): void {
-    for (const group of this.#groups.values()) {
-      if (group.family !== family) continue;
-      for (const entry of group.members) {
-        entry.again = entry.handed !== null;
-        this.#place(entry);
-      }
+    for (const entry of this.#entries.values()) {
+      if (entry.family !== family || !entry.handed || !entry.route) continue;
+      entry.again = true;
+      this.#place(entry);
     }
   }
 
@@ -160,33 +177,31 @@ export class AdjRibOut {
     const announced: {path: Path; entries: Entry[]}[] = [];
     let left = limit;
     for (const family of families) {
-      const entries = take(this.#withdraws[family], left);
-      if (entries.length === 0) continue;
-      for (const entry of entries) {
+      const taken = take(this.#withdraws[family], left);
+      if (taken.entries.length === 0) continue;
+      for (const entry of taken.entries) {
         entry.handed = null;
         entry.underWay++;
       }
-      const nlri = entries.map((entry) => entry.nlri);
-      packWithdraw(family, nlri, emit);
-      left -= octets(nlri);
-      withdrawn.push(...entries);
+      packWithdraw(family, taken.nlri, emit);
+      left -= taken.octets;
+      withdrawn.push(...taken.entries);
     }
     for (const family of families) {
       for (const group of this.#busy[family]) {
         if (left <= 0) break;
         const {path} = group;
-        const entries = take(group.queue, left);
+        const taken = take(group.queue, left);
         if (group.queue.size === 0) this.#busy[family].delete(group);
-        if (typeof path === 'string' || entries.length === 0) continue;
-        for (const entry of entries) {
+        if (typeof path === 'string' || taken.entries.length === 0) continue;
+        for (const entry of taken.entries) {
           entry.handed = path;
           entry.underWay++;
           entry.again = false;
         }
-        const nlri = entries.map((entry) => entry.nlri);
-        packAnnounce(family, path.attributes, path.nextHopBytes, nlri, emit);
-        left -= octets(nlri);
-        announced.push({path, entries});
+        packAnnounce(family, path.attributes, path.nextHopBytes, taken.nlri, emit);
+        left -= taken.octets;
+        announced.push({path, entries: taken.entries});
       }
       if (this.#complete && this.#busy[family].size === 0 && this.#endOfRibDue.delete(family)) {
         emit(endOfRib(family));
@@ -217,10 +232,30 @@ export class AdjRibOut {
     }
   }
 
+  /** Whether some prefix of a family cannot be announced for want of a next hop. */
+  lacksNextHop(family: IpFamily): boolean {
+    if (!this.#facts) return false;
+    for (const group of this.#groups.values()) {
+      if (group.family === family && group.path === 'no-next-hop') return true;
+    }
+    return false;
+  }
+
+  /** What is wanted of a prefix. */
+  wanted(prefix: Prefix): Route | null {
+    return this.#entries.get(prefix)?.route ?? null;
+  }
+
   /** Whether the peer has the prefix, or may have it once what is under way has arrived. */
   holds(prefix: Prefix): boolean {
     const entry = this.#entries.get(prefix);
     return entry !== undefined && isHeld(entry);
+  }
+
+  /** Whether the socket took the announcement that is wanted now. */
+  isAnnounced(prefix: Prefix): boolean {
+    const entry = this.#entries.get(prefix);
+    return entry?.taken != null && entry.taken === entry.group?.path;
   }
 
   standing(prefix: Prefix): Standing {
@@ -266,7 +301,7 @@ export class AdjRibOut {
     if (group === entry.group) return;
     this.#leaveGroup(entry);
     entry.group = group;
-    group.members.add(entry);
+    group.members++;
     this.#place(entry);
   }
 
@@ -279,13 +314,18 @@ export class AdjRibOut {
   }
 
   #groupFor(route: Route, family: IpFamily): Group {
-    const key = attributesKey(route, family);
-    const known = this.#groups.get(key);
-    if (known) return known;
-    const path = this.#facts ? this.#pathOf(route, family, this.#facts) : 'not-negotiated';
-    const group: Group = {key, family, like: route, members: new Set(), queue: new Set(), path};
-    this.#groups.set(key, group);
+    const last = this.#lastGroup;
+    if (last && last.members > 0 && last.family === family && haveSameAttributes(route, last.like))
+      return last;
+    const group = remember(this.#groups, attributesKey(route, family), () => this.#newGroup(route, family));
+    this.#lastGroup = group;
     return group;
+  }
+
+  #newGroup(route: Route, family: IpFamily): Group {
+    const path = this.#facts ? this.#pathOf(route, family, this.#facts) : 'not-negotiated';
+    const key = attributesKey(route, family);
+    return {key, family, like: route, members: 0, queue: new Queue(), path};
   }
 
   /** A route may change in what this peer does not see: the path is then the one it has. */
@@ -300,8 +340,7 @@ export class AdjRibOut {
     const {group} = entry;
     this.#unqueue(entry);
     entry.group = null;
-    group?.members.delete(entry);
-    if (group?.members.size === 0) this.#groups.delete(group.key);
+    if (group && --group.members === 0) this.#groups.delete(group.key);
   }
 
   /** Puts an entry into the queue it now belongs in: its group's, the withdrawals', or none. */
@@ -311,16 +350,15 @@ export class AdjRibOut {
     const {group} = entry;
     const path = group && typeof group.path !== 'string' ? group.path : null;
     if (!path || !group) {
-      if (entry.handed) enqueue(entry, this.#withdraws[entry.family]);
+      if (entry.handed) this.#withdraws[entry.family].push(entry);
     } else if (entry.handed !== path || entry.again) {
-      enqueue(entry, group.queue);
+      group.queue.push(entry);
       this.#busy[group.family].add(group);
     }
   }
 
   #unqueue(entry: Entry): void {
-    entry.queue?.delete(entry);
-    entry.queue = null;
+    entry.queue?.remove(entry);
     const {group} = entry;
     if (group?.queue.size === 0) this.#busy[group.family].delete(group);
   }
@@ -335,27 +373,20 @@ function isHeld({taken, handed, underWay}: Entry): boolean {
   return taken !== null || handed !== null || underWay > 0;
 }
 
-function enqueue(entry: Entry, queue: Set<Entry>): void {
-  queue.add(entry);
-  entry.queue = queue;
-}
-
 /** Takes entries off a queue until they make up `limit` octets of NLRI. */
-function take(queue: Set<Entry>, limit: number): Entry[] {
-  const taken: Entry[] = [];
-  let left = limit;
-  for (const entry of queue) {
-    if (left <= 0) break;
-    left -= entry.nlri.length;
-    queue.delete(entry);
-    entry.queue = null;
-    taken.push(entry);
+function take(
+  queue: Queue<Entry>,
+  limit: number,
+): {readonly entries: Entry[]; readonly nlri: Uint8Array[]; readonly octets: number} {
+  const entries: Entry[] = [];
+  const nlri: Uint8Array[] = [];
+  let octets = 0;
+  while (octets < limit) {
+    const entry = queue.shift();
+    if (!entry) break;
+    octets += entry.nlri.length;
+    entries.push(entry);
+    nlri.push(entry.nlri);
   }
-  return taken;
-}
-
-function octets(nlri: readonly Uint8Array[]): number {
-  let sum = 0;
-  for (const {length} of nlri) sum += length;
-  return sum;
+  return {entries, nlri, octets};
 }

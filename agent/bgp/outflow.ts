@@ -4,7 +4,7 @@
  */
 
 import type {Cancel, Clock} from '../types.js';
-import type {AdjRibOut, WireNews} from './adj-out.js';
+import type {AdjRibOut, Batch, WireNews} from './adj-out.js';
 
 /** Octets of prefixes in one batch, and of messages handed to the socket that it did not take yet. */
 const BATCH = 64 * 1024;
@@ -24,6 +24,8 @@ export class Outflow {
   #awake = false;
   #turnBegan: number | null = null;
   #pause: Cancel | null = null;
+  /** Taken by the socket and not told of yet: what is still to be written goes first. */
+  #untold: Batch[] = [];
   #whenIdle: (() => void)[] = [];
 
   constructor(out: AdjRibOut, news: WireNews, clock: Clock) {
@@ -42,6 +44,7 @@ export class Outflow {
   end(): void {
     this.#write = null;
     this.#inFlight = 0;
+    this.#untold = [];
     this.#pause?.();
     this.#pause = null;
     this.#tellIdle();
@@ -68,25 +71,45 @@ export class Outflow {
   #pump(): void {
     const write = this.#write;
     if (this.#pause) return;
-    while (write && write === this.#write && this.#inFlight < MAX_IN_FLIGHT) {
+    if (!write) {
+      this.#tellIdle();
+      return;
+    }
+    let wrote = false;
+    while (write === this.#write && this.#inFlight < MAX_IN_FLIGHT) {
       if (this.#isTurnOver()) {
         this.#yield();
         return;
       }
       const batch = this.#out.next(BATCH);
       if (!batch) break;
-      const bytes = Buffer.concat(batch.messages);
-      this.#inFlight += bytes.length;
-      write(bytes, () => {
-        if (write !== this.#write) return;
-        this.#inFlight -= bytes.length;
-        this.#out.taken(batch, this.#news);
-        this.#pump();
-      });
+      wrote = true;
+      this.#send(write, batch);
     }
-    if (this.#inFlight === 0) {
+    if (!wrote) this.#tell();
+    if (this.#inFlight === 0 && this.#untold.length === 0) {
       this.#turnBegan = null;
       this.#tellIdle();
+    }
+  }
+
+  #send(write: Write, batch: Batch): void {
+    const bytes = Buffer.concat(batch.messages);
+    this.#inFlight += bytes.length;
+    write(bytes, () => {
+      if (write !== this.#write) return;
+      this.#inFlight -= bytes.length;
+      this.#untold.push(batch);
+      this.#pump();
+    });
+  }
+
+  #tell(): void {
+    for (let batch = this.#untold.shift(); batch; batch = this.#untold.shift()) {
+      this.#out.taken(batch, this.#news);
+      if (!this.#isTurnOver()) continue;
+      this.#yield();
+      return;
     }
   }
 

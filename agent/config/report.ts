@@ -1,3 +1,4 @@
+import {printable} from '../lib/printable.js';
 import type {Problem} from './types.js';
 
 /** A place in a file, from 1. */
@@ -29,7 +30,8 @@ export class Report {
 
   add(severity: Problem['severity'], {line, column}: Position, message: string): void {
     const {file, scope} = this;
-    this.problems.push({severity, file, line, column, message, scope});
+    // Keys and values of the file stand in messages: they must not break a line or act upon a terminal.
+    this.problems.push({severity, file, line, column, message: printable(message), scope});
   }
 }
 

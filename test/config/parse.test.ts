@@ -524,6 +524,7 @@ t.test('texts that mean harm', (t) => {
     ['- '.repeat(20_000), /more than 64 levels/],
     [bomb, /web\.yaml:\d+:\d+: error: the aliases of this document blow it up/],
     [chain, /the aliases of this document blow it up/],
+    ['"evil\\n\\e[31mkey": 1\n', /unknown key `evil\\n\\u001b\[31mkey`/],
     ['__proto__: {polluted: true}\nconstructor: 1\n', /unknown key `__proto__`/],
   ];
   for (const [text, message] of cases) {

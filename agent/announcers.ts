@@ -1,6 +1,7 @@
 /** Makes everything that announces or installs, from the configuration: the right-hand side of the picture. */
 
 import {join} from 'node:path';
+import {watchArp} from './announce/arp.js';
 import {BgpAnnouncer} from './announce/bgp.js';
 import {dryAddresses, dryRoutes} from './announce/dry-run.js';
 import {Kernel} from './announce/kernel.js';
@@ -8,9 +9,11 @@ import type {Config} from './config/types.js';
 import type {NetlinkClient} from './control/netlink-client.js';
 import {openJournal} from './io/journal.js';
 import {peerConnector} from './io/peer-socket.js';
+import {sysctl} from './io/sysctl.js';
 import type {
   Address,
   Announcer,
+  Cancel,
   Clock,
   Emit,
   HostNetwork,
@@ -28,6 +31,8 @@ export interface Announcers {
   readonly announcers: readonly Announcer[];
   /** Reads what is installed; rejects where the kernel cannot be asked. */
   start(): Promise<void>;
+  /** After everything that announces has been stopped: restores what was set beside it. */
+  stop(): void;
   peers(): readonly PeerSnapshot[];
   reconfigure(config: Config): void;
 }
@@ -37,7 +42,9 @@ export interface AnnouncersOptions {
   readonly dryRun: DryRunScope;
   readonly routerId: IpAddress | null;
   readonly bootId: string;
+  /** The gate for what is announced, and the one for addresses. */
   readonly allowed: (prefix: Prefix) => boolean;
+  readonly allowedAddress: (prefix: Prefix) => boolean;
   readonly isOurs: (address: IpAddress) => boolean;
   readonly network: HostNetwork;
   readonly client: NetlinkClient;
@@ -51,29 +58,43 @@ export function createAnnouncers(options: AnnouncersOptions): Announcers {
   const bgp = config.bgp && dryRun !== 'all' ? bgpSpeaker(options, config.bgp) : null;
   const dryBgp = config.bgp && dryRun === 'all' ? dryRoutes('bgp', options.emit) : null;
   const announcers = [bgp, dryBgp, kernel?.routes].filter((announcer) => !!announcer);
+  let stopArp: Cancel = () => {};
+  const startArp = (now: Config): void => {
+    stopArp();
+    if (kernel && dryRun === 'none') stopArp = arpFor(options, now);
+  };
   return {
     addresses: kernel?.addresses ?? null,
     announcers,
     async start() {
+      startArp(config);
       await kernel?.addresses.start();
       for (const announcer of announcers) await announcer.start();
     },
+    stop: () => stopArp(),
     peers: () => bgp?.peers() ?? [],
     reconfigure(next) {
+      startArp(next);
       if (next.bgp) bgp?.reconfigure(next.bgp);
     },
   };
 }
 
 function kernelParts(
-  {allowed, bootId, client, clock, config, dryRun, emit}: AnnouncersOptions,
+  {allowed, allowedAddress, bootId, client, clock, config, dryRun, emit}: AnnouncersOptions,
   kernelConfig: NonNullable<Config['kernel']>,
 ): {addresses: Installer<Address>; routes: Announcer} {
   if (dryRun !== 'none') {
     return {addresses: dryAddresses(kernelConfig.interface, emit), routes: dryRoutes('kernel', emit)};
   }
   const journal = openJournal(join(config.stateDir, 'kernel.journal'), bootId);
-  return new Kernel({config: kernelConfig, client, clock, emit, journal, allowed});
+  return new Kernel({config: kernelConfig, client, clock, emit, journal, allowed, allowedAddress});
+}
+
+/** Says, or sees to it, that no host answers ARP for an address that several hosts hold. */
+function arpFor({bootId, emit, network}: AnnouncersOptions, config: Config): Cancel {
+  const journal = openJournal(join(config.stateDir, 'arp.journal'), bootId);
+  return watchArp({config, network, sysctl, emit, journal});
 }
 
 function bgpSpeaker(

@@ -15,7 +15,7 @@ import {buildStatus, type Status} from './events/status.js';
 import {systemCron} from './io/cron.js';
 import {systemEffects} from './io/effects.js';
 import {version} from './io/version.js';
-import {allowGate} from './lib/allow.js';
+import {addressGate, allowGate} from './lib/allow.js';
 import {hostPrefix} from './lib/prefix.js';
 import {prefixesOf} from './service/contribution.js';
 import type {Clock, Emit, HostNetwork, IpAddress, Prefix} from './types.js';
@@ -41,7 +41,7 @@ export class Daemon {
   readonly #since: number;
   #loadedAt: number;
   #loaded: DaemonOptions['loaded'];
-  #allowed: (prefix: Prefix) => boolean;
+  #gates: Gates;
   #ours: ReadonlySet<Prefix>;
   #reloading: Promise<unknown> = Promise.resolve();
 
@@ -52,7 +52,7 @@ export class Daemon {
     this.#loaded = loaded;
     this.#since = clock.wallMs();
     this.#loadedAt = this.#since;
-    this.#allowed = allowGate(config.allow);
+    this.#gates = gatesOf(config);
     this.#ours = oursOf(config);
     this.#announcers = createAnnouncers({
       config,
@@ -63,7 +63,8 @@ export class Daemon {
       client,
       clock,
       emit,
-      allowed: (prefix) => this.#allowed(prefix),
+      allowed: (prefix) => this.#gates.route(prefix),
+      allowedAddress: (prefix) => this.#gates.address(prefix),
       isOurs: (address) => this.#ours.has(hostPrefix(address)),
     });
     const {addresses, announcers} = this.#announcers;
@@ -90,8 +91,9 @@ export class Daemon {
     await this.#agent.start();
   }
 
-  stop(mode: 'withdraw' | 'keep'): Promise<void> {
-    return this.#agent.stop(mode);
+  async stop(mode: 'withdraw' | 'keep'): Promise<void> {
+    await this.#agent.stop(mode);
+    this.#announcers.stop();
   }
 
   checkNow(): void {
@@ -145,7 +147,7 @@ export class Daemon {
     this.#loaded = {...loaded, config};
     this.#loadedAt = this.#options.clock.wallMs();
     // Until the new prefixes are in, the old ones are ours as well.
-    this.#allowed = allowGate(config.allow);
+    this.#gates = gatesOf(config);
     this.#ours = new Set([...oursOf(before), ...oursOf(config)]);
     log.configure(config.log);
     this.#announcers.reconfigure(config);
@@ -157,4 +159,13 @@ export class Daemon {
 
 function oursOf(config: Config): ReadonlySet<Prefix> {
   return new Set(config.services.flatMap(prefixesOf));
+}
+
+interface Gates {
+  readonly route: (prefix: Prefix) => boolean;
+  readonly address: (prefix: Prefix) => boolean;
+}
+
+function gatesOf({allow}: Config): Gates {
+  return {route: allowGate(allow), address: addressGate(allow)};
 }

@@ -3,13 +3,11 @@
  * is `agent.ts`; `daemon.ts` holds it together with what it announces through.
  */
 
-import {join} from 'node:path';
 import {beginLife, dryLife, type Life} from './admin/life.js';
 import {readBootId} from './admin/run-record.js';
-import {watchArp} from './announce/arp.js';
 import type {DryRunScope} from './announcers.js';
 import {createApiServer} from './api/server.js';
-import {checkAgainstHost, chooseRouterId} from './config/host.js';
+import {checkAgainstHost, chooseRouterId, missingRouterId} from './config/host.js';
 import {type LoadResult, loadConfig} from './config/load.js';
 import {formatProblem} from './config/report.js';
 import type {Config} from './config/types.js';
@@ -20,11 +18,9 @@ import {createLog, type Log} from './events/log.js';
 import {createRecorder} from './events/record.js';
 import {systemClock as clock} from './io/clock.js';
 import {createHostNetwork} from './io/host-network.js';
-import {openJournal} from './io/journal.js';
 import {openNetlinkSocket} from './io/netlink-socket.js';
 import {fileOutput, standardOutput} from './io/output.js';
 import {onSignals} from './io/signals.js';
-import {sysctl} from './io/sysctl.js';
 import {version} from './io/version.js';
 import type {Emit, IpAddress} from './types.js';
 
@@ -117,10 +113,6 @@ async function run(
       }),
     );
   });
-  if (dryRun === 'none') {
-    const journal = openJournal(join(config.stateDir, 'arp.journal'), bootId);
-    stops.push(watchArp({config, network, sysctl, emit, journal}));
-  }
   await daemon.start();
   const api = createApiServer({path: config.controlSocket, handlers: daemon.handlers, clock, emit});
   if (dryRun !== 'all') {
@@ -166,8 +158,7 @@ function routerIdOf(
 ): IpAddress | null {
   if (config.routerId) return config.routerId;
   const id = chooseRouterId(config, addresses, life.routerId);
-  if (id === null && config.bgp)
-    throw new Error('no router id: this host has no global IPv4 address; set router_id');
+  if (id === null && config.bgp) throw new Error(formatProblem(missingRouterId(config)));
   if (id !== null && id !== life.routerId) life.keepRouterId(id);
   return id;
 }

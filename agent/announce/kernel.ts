@@ -28,8 +28,10 @@ export interface KernelOptions {
   readonly emit: Emit;
   /** What was put on interfaces, for kernels before 5.18, which do not keep our mark on addresses. */
   readonly journal: Journal;
-  /** The last gate; asked at every `set` and whenever a prefix is looked at. */
+  /** The last gate for host routes; asked at every `set` and whenever a prefix is looked at. */
   readonly allowed: (prefix: Prefix) => boolean;
+  /** The same for addresses. */
+  readonly allowedAddress: (prefix: Prefix) => boolean;
 }
 
 export class Kernel {
@@ -57,7 +59,7 @@ export class Kernel {
   #runningParts = 2;
 
   constructor(options: KernelOptions) {
-    const {config, client, clock, emit, journal, allowed} = options;
+    const {config, client, clock, emit, journal, allowed, allowedAddress} = options;
     const {interface: name, table, protocol} = config;
     this.#options = options;
     this.#link = {name, info: null};
@@ -67,7 +69,6 @@ export class Kernel {
     const shared = {
       clock,
       emit,
-      allowed,
       look: () => this.#lookNow(),
       refresh: () => client.takeEvents(),
       start: () => this.start(),
@@ -77,12 +78,14 @@ export class Kernel {
     this.#addressInstaller = new KernelInstaller({
       ...shared,
       name: 'kernel-addresses',
+      allowed: allowedAddress,
       holding: this.#addressHolding,
       onWanted: () => {},
     });
     this.#routeInstaller = new KernelInstaller({
       ...shared,
       name: 'kernel',
+      allowed,
       holding: this.#routeHolding,
       onWanted: () => this.#watchRoutes(),
     });

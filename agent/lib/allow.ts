@@ -37,6 +37,14 @@ export function allowGate(ranges: readonly AllowRange[] | null): (prefix: Prefix
   };
 }
 
+/**
+ * What may go on the interface: a host that lies in an entry, whatever lengths may be announced of it
+ * (`{prefix: …/24, le: 24}` allows an aggregate alone; its members still need their addresses).
+ */
+export function addressGate(ranges: readonly AllowRange[] | null): (prefix: Prefix) => boolean {
+  return allowGate(ranges?.map(({prefix}) => ({prefix, ge: 0, le: 128})) ?? null);
+}
+
 /** Like `allowGate`, for one question. */
 export function isAllowed(ranges: readonly AllowRange[] | null, prefix: Prefix): boolean {
   return allowGate(ranges)(prefix);

@@ -74,6 +74,7 @@ export class Harness {
       emit: (event) => this.emitted.push(line(event)),
       journal,
       allowed: (prefix) => this.allowed(prefix),
+      allowedAddress: (prefix) => this.allowed(prefix),
     });
     for (const [installer, events] of [
       [this.kernel.addresses, this.addressEvents],

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import t from 'tap';
-import {type AllowRange, allowGate, isAllowed} from '../../agent/lib/allow.js';
+import {type AllowRange, addressGate, allowGate, isAllowed} from '../../agent/lib/allow.js';
 import {bytesOf, contains, lengthOf, parsePrefix, prefixFromBytes} from '../../agent/lib/prefix.js';
 
 function range(
@@ -74,5 +74,14 @@ t.test('the gate and containment agree (property)', (t) => {
       {numRuns: 100},
     );
   }
+  t.end();
+});
+
+t.test('addresses of an aggregate are allowed, whatever lengths may be announced', (t) => {
+  const onlyAggregates = [{prefix: parsePrefix('192.0.2.0/24'), ge: 24, le: 24}];
+  t.equal(isAllowed(onlyAggregates, parsePrefix('192.0.2.1')), false);
+  t.equal(addressGate(onlyAggregates)(parsePrefix('192.0.2.1')), true);
+  t.equal(addressGate(onlyAggregates)(parsePrefix('198.51.100.1')), false);
+  t.equal(addressGate(null)(parsePrefix('198.51.100.1')), true);
   t.end();
 });

@@ -22,7 +22,8 @@ export async function cli(argv: readonly string[]): Promise<number> {
   return code;
 }
 
-async function runCommand(argv: readonly string[], terminal: Terminal): Promise<number> {
+/** The same, saying everything to `terminal`. Never rejects. */
+export async function runCommand(argv: readonly string[], terminal: Terminal): Promise<number> {
   let code: number = exitCode.ok;
   const program = createProgram(terminal, (ended) => {
     code = ended;

@@ -45,7 +45,7 @@ export function addValidate(program: Command, terminal: Terminal, done: Done): v
       } else {
         // What is printed can be read again: the findings do not stand in it.
         const color = options.print ? terminal.errColor : terminal.color;
-        const say = options.print ? terminal.err : terminal.out;
+        const say = (text: string): void => (options.print ? terminal.err(text) : terminal.out(text));
         const {green, red} = styles(color);
         const sum = [
           counted(services, 'service'),

@@ -1,29 +1,19 @@
-/** Runs the real `bin/eip-health` on what was built with this test. */
+/** Runs command lines: in this process, or as the real `bin/eip-health` on what was built with this test. */
 
 import {type ChildProcess, spawn} from 'node:child_process';
 import {copyFileSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {dirname, join} from 'node:path';
 import {fileURLToPath} from 'node:url';
+import {runCommand} from '../../agent/cli/index.js';
+import {FakeTerminal} from '../fake/terminal.js';
 import {root} from '../root.js';
 
 /** A scratch folder; short, because sockets are made in it. */
 export const folder = mkdtempSync(join(tmpdir(), 'eip-cli-'));
 
-/** The program as it lies in a package: `bin/` beside `dist/`. */
-export const program = install(join(folder, 'package'), fileURLToPath(new URL('../..', import.meta.url)));
-
-export function install(to: string, dist: string | null): string {
-  const bin = join(to, 'bin/eip-health');
-  mkdirSync(dirname(bin), {recursive: true});
-  copyFileSync(join(root, 'bin/eip-health'), bin);
-  writeFileSync(join(to, 'package.json'), '{"type": "module"}');
-  if (dist !== null) symlinkSync(dist, join(to, 'dist'));
-  return bin;
-}
-
 export function cleanUp(): void {
-  rmSync(folder, {recursive: true});
+  rmSync(folder, {recursive: true, force: true});
 }
 
 /** Writes files below a new folder and gives its path. */
@@ -42,6 +32,29 @@ export interface Ended {
   readonly stderr: string;
 }
 
+/** Runs a command in this process, with the `eip-health.yaml` of `config` where one is given. */
+export async function run(
+  args: readonly string[],
+  config: string | null = null,
+  terminal = new FakeTerminal(),
+): Promise<Ended> {
+  const named = config === null ? [] : ['--config', join(config, 'eip-health.yaml')];
+  const code = await runCommand([...named, ...args], terminal);
+  return {code, stdout: terminal.stdout, stderr: terminal.stderr};
+}
+
+/** The program as it lies in a package: `bin/` beside `dist/`, which is null where nothing was built. */
+export function install(to: string, dist: string | null): string {
+  const bin = join(to, 'bin/eip-health');
+  mkdirSync(dirname(bin), {recursive: true});
+  copyFileSync(join(root, 'bin/eip-health'), bin);
+  writeFileSync(join(to, 'package.json'), '{"type": "module"}');
+  if (dist !== null) symlinkSync(dist, join(to, 'dist'));
+  return bin;
+}
+
+export const program = install(join(folder, 'package'), fileURLToPath(new URL('../..', import.meta.url)));
+
 export interface Running {
   readonly child: ChildProcess;
   readonly ended: Promise<Ended>;
@@ -51,12 +64,9 @@ export interface Running {
 
 const plain = {NO_COLOR: '1', PATH: process.env.PATH ?? '', HOME: folder};
 
-export function start(args: readonly string[], cwd = folder, env: NodeJS.ProcessEnv = plain): Running {
-  return watch(spawn(program, args, {cwd, env, stdio: ['ignore', 'pipe', 'pipe']}));
-}
-
-export function run(args: readonly string[], cwd = folder, env: NodeJS.ProcessEnv = plain): Promise<Ended> {
-  return start(args, cwd, env).ended;
+/** Starts the program itself. */
+export function start(args: readonly string[], cwd = folder): Running {
+  return watch(spawn(program, args, {cwd, env: plain, stdio: ['ignore', 'pipe', 'pipe']}));
 }
 
 /** Runs a line of bash in which `$eip` is the program. */

@@ -2,7 +2,7 @@ import {spawnSync} from 'node:child_process';
 import {join} from 'node:path';
 import t from 'tap';
 import {version} from '../../agent/io/version.js';
-import {cleanUp, folder, install, run} from './command-line.js';
+import {cleanUp, folder, install, run, start} from './command-line.js';
 
 t.teardown(cleanUp);
 
@@ -14,6 +14,7 @@ t.test('wrong usage is exit code 2, with what was probably meant', async (t) => 
     [['status', 'a', 'b'], /^eip-health: too many arguments/],
     [['--config'], /argument missing/],
     [['run', '--record'], /argument missing/],
+    [['run', '--dry-run', 'half'], /argument 'half' is invalid/],
   ];
   for (const [args, expected] of cases) {
     const {code, stdout, stderr} = await run(args);
@@ -33,7 +34,8 @@ t.test('every command has help with an example', async (t) => {
     t.match(help.stdout, new RegExp(`^Usage: eip-health ${command} `));
     t.match(help.stdout, /--config <file>/);
     t.match(help.stdout, /--json/);
-    t.match(help.stdout, new RegExp(`\\nExamples:\\n {2}eip-health ${command}|\\nExamples:\\n.*${command}`));
+    t.match(help.stdout, new RegExp(`\\nExamples:\\n.*eip-health ${command}`));
+    t.same((await run([command, '--help'])).stdout, help.stdout);
   }
 });
 
@@ -46,6 +48,11 @@ t.test('version, for people and for scripts, with --json on either side', async 
   ]) {
     t.same(JSON.parse((await run(args)).stdout), {version, node: process.versions.node});
   }
+});
+
+t.test('the program itself: its output, its errors, its exit code', async (t) => {
+  t.same(await start(['version']).ended, {code: 0, stdout: `eip-health ${version}\n`, stderr: ''});
+  t.match(await start(['statsu']).ended, {code: 2, stdout: '', stderr: /unknown command 'statsu'/});
 });
 
 t.test('without what the build makes, the program says how to build it', async (t) => {

@@ -8,6 +8,8 @@ import type {Status} from '../../agent/events/status.js';
 import {cleanUp, folderWith, program, type Running, run, start} from './command-line.js';
 
 t.teardown(cleanUp);
+// Many processes are started, perhaps on a machine that has much else to do.
+t.setTimeout(120_000);
 
 const main = 'state_dir: state\ncontrol_socket: x.sock\nrouter_id: 192.0.2.1\n';
 const service = 'prefixes: [192.0.2.1]\ncheck: {type: script, command: "true"}\ninterval: 100ms\n';
@@ -60,7 +62,7 @@ t.test('a second one with the same state_dir says who holds it, and is exit code
   const folder = folderWith({'eip-health.yaml': main, 'conf.d/web.yaml': service});
   const running = await daemon(t, folder);
   await untilUp(folder);
-  const {code, stdout} = await run(['run'], folder);
+  const {code, stdout} = await start(['run'], folder).ended;
   t.equal(code, 1);
   t.match(
     stdout,
@@ -77,7 +79,7 @@ t.test('a second one with the same state_dir says who holds it, and is exit code
 
 t.test('a broken main file is exit code 3, a broken service is not', async (t) => {
   const broken = folderWith({'eip-health.yaml': `${main}nonsense: 1\n`});
-  t.match(await run(['run'], broken), {
+  t.match(await start(['run'], broken).ended, {
     code: 3,
     stdout: '',
     stderr: /eip-health\.yaml:4:1: error: .*nonsense/,

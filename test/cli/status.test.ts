@@ -6,7 +6,8 @@ import {buildStatus, type Status} from '../../agent/events/status.js';
 import {renderStatus} from '../../agent/events/status-table.js';
 import {systemClock} from '../../agent/io/clock.js';
 import {largeInput, sampleInput} from '../events/status-sample.js';
-import {cleanUp, folderWith, onTerminal, run, shell, start} from './command-line.js';
+import {FakeTerminal} from '../fake/terminal.js';
+import {cleanUp, folderWith, onTerminal, run, shell} from './command-line.js';
 
 const sample = buildStatus(sampleInput);
 const config = folderWith({'eip-health.yaml': 'control_socket: x.sock\nconf_d: false\n'});
@@ -21,6 +22,8 @@ async function serve(
 }
 
 t.teardown(cleanUp);
+// Many processes are started, perhaps on a machine that has much else to do.
+t.setTimeout(120_000);
 
 t.test('while no daemon runs it is exit code 5', async (t) => {
   const socket = join(config, 'x.sock');
@@ -29,7 +32,7 @@ t.test('while no daemon runs it is exit code 5', async (t) => {
     stdout: '',
     stderr: `eip-health: no eip-health runs here: ${socket} does not exist (control_socket in the configuration)\n`,
   });
-  t.match(await run(['reload', '-c', join(config, 'eip-health.yaml')]), {code: 5});
+  t.match(await run(['reload'], config), {code: 5});
 });
 
 t.test('a daemon answers', async (t) => {
@@ -49,7 +52,7 @@ t.test('a daemon answers', async (t) => {
   });
 
   t.test('colour only where it is wanted', async (t) => {
-    const {stdout} = await run(['status'], config, {...process.env, NO_COLOR: '', FORCE_COLOR: '1'});
+    const {stdout} = await run(['status'], config, new FakeTerminal(false, true));
     t.match(stdout, '\u001b[32mup\u001b[39m');
   });
 
@@ -88,17 +91,19 @@ t.test('a daemon answers', async (t) => {
   });
 
   t.test('--watch goes on until Ctrl-C, which is exit code 0', async (t) => {
-    const watching = start(['status', '--watch'], config);
-    await watching.said('2 services: 1 up, 1 down');
+    const terminal = new FakeTerminal();
+    const watching = run(['status', '--watch'], config, terminal);
+    await terminal.said('2 services: 1 up, 1 down');
     answer = {...sample, services: sample.services.map((service) => ({...service, state: 'degraded'}))};
-    await watching.said('2 services: 2 degraded');
-    watching.child.kill('SIGINT');
-    t.match(await watching.ended, {code: 0, stderr: ''});
+    await terminal.said('2 services: 2 degraded');
+    terminal.interrupt();
+    t.match(await watching, {code: 0, stderr: ''});
     answer = sample;
-    const lines = start(['status', '--watch', '--json'], config);
+    const lines = new FakeTerminal();
+    const inJson = run(['status', '--watch', '--json'], config, lines);
     await lines.said('}\n');
-    lines.child.kill('SIGINT');
-    const {stdout} = await lines.ended;
+    lines.interrupt();
+    const {stdout} = await inJson;
     t.equal(JSON.parse(stdout.trim().split('\n')[0] ?? '').schema, 1);
   });
 
@@ -183,11 +188,12 @@ t.test('a daemon that says no', async (t) => {
 });
 
 t.test('--watch waits for a daemon that restarts', async (t) => {
-  const watching = start(['status', '--watch'], config);
-  await watching.said('no eip-health runs here');
+  const terminal = new FakeTerminal();
+  const watching = run(['status', '--watch'], config, terminal);
+  await terminal.said('no eip-health runs here');
   const stop = await serve({status: () => sample});
   t.teardown(stop);
-  await watching.said('2 services');
-  watching.child.kill('SIGTERM');
-  t.match(await watching.ended, {code: 0, stderr: ''});
+  await terminal.said('2 services');
+  terminal.interrupt();
+  t.match(await watching, {code: 0, stderr: ''});
 });

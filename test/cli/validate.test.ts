@@ -1,6 +1,7 @@
 import {join} from 'node:path';
 import t from 'tap';
-import {cleanUp, folderWith, run} from './command-line.js';
+import {problemLines} from '../../agent/cli/problems.js';
+import {cleanUp, folderWith, run, start} from './command-line.js';
 
 t.teardown(cleanUp);
 
@@ -12,7 +13,8 @@ const bgp = (peer: string): string =>
 t.test('all is well', async (t) => {
   const folder = folderWith({'eip-health.yaml': main, 'conf.d/web.yaml': service});
   t.same(await run(['validate'], folder), {code: 0, stdout: '1 service, 0 errors, 0 warnings\n', stderr: ''});
-  t.same(await run(['validate', '--config', join(folder, 'eip-health.yaml')]), {
+  // As somebody types it: in the folder, without --config.
+  t.same(await start(['validate'], folder).ended, {
     code: 0,
     stdout: '1 service, 0 errors, 0 warnings\n',
     stderr: '',
@@ -28,8 +30,8 @@ t.test('everything that is wrong, with its place', async (t) => {
   const {code, stdout, stderr} = await run(['validate'], folder);
   t.equal(code, 1);
   t.equal(stderr, '');
-  t.match(stdout, 'conf.d/a.yaml:3:1: error: unknown key `intervl`: did you mean `interval`?\n');
-  t.match(stdout, /^conf\.d\/a\.yaml:4:7: error: /m);
+  t.match(stdout, '/conf.d/a.yaml:3:1: error: unknown key `intervl`: did you mean `interval`?\n');
+  t.match(stdout, /^\/.*conf\.d\/a\.yaml:4:7: error: /m);
   t.match(stdout, /\n1 service, 2 errors, 0 warnings\n$/);
 
   const {stdout: json} = await run(['validate', '--json'], folder);
@@ -44,11 +46,11 @@ t.test('everything that is wrong, with its place', async (t) => {
 
 t.test('a broken or missing main file is a "no" like any other', async (t) => {
   const folder = folderWith({'eip-health.yaml': 'nonsense: [\n'});
-  t.match(await run(['validate'], folder), {code: 1, stdout: /^eip-health\.yaml:\d+:\d+: error: /});
+  t.match(await run(['validate'], folder), {code: 1, stdout: /^\/.*eip-health\.yaml:\d+:\d+: error: /});
   const empty = folderWith({});
-  t.match(await run(['validate', '-c', 'missing.yaml'], empty), {
+  t.match(await run(['validate'], empty), {
     code: 1,
-    stdout: /^missing\.yaml: error: .*no such file.*\n0 services, 1 error, 0 warnings\n$/,
+    stdout: /^\/.*eip-health\.yaml: error: .*no such file.*\n0 services, 1 error, 0 warnings\n$/,
   });
 });
 
@@ -60,7 +62,7 @@ t.test('what is printed reads again to the same, and findings do not stand in it
   });
   const {code, stdout, stderr} = await run(['validate', '--print'], folder);
   t.equal(code, 1);
-  t.match(stderr, /^conf\.d\/x\.yaml:.* error: /m);
+  t.match(stderr, /^\/.*conf\.d\/x\.yaml:.* error: /m);
   t.match(stderr, /1 service, \d errors?, \d warnings?\n$/);
   t.notMatch(stdout + stderr, 'geheim');
   const again = folderWith({'eip-health.yaml': stdout});
@@ -82,4 +84,17 @@ t.test('what cannot work on this host', async (t) => {
     code: 1,
     stdout: /peer a: 203\.0\.113\.5 is on no network that this host is connected to/,
   });
+});
+
+t.test('files below the working folder are named from there', async (t) => {
+  const problem = {severity: 'error', line: 3, column: 7, message: 'no\u001b[2J', scope: 'service'} as const;
+  const lines = problemLines(
+    [
+      {...problem, file: '/etc/eip/conf.d/a.yaml'},
+      {...problem, file: '/etc/other.yaml', severity: 'warning', line: 0},
+    ],
+    false,
+    '/etc/eip',
+  );
+  t.equal(lines, 'conf.d/a.yaml:3:7: error: no\\u001b[2J\n/etc/other.yaml: warning: no\\u001b[2J\n');
 });

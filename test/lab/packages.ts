@@ -24,7 +24,7 @@ export async function prepareInterop(say: (line: string) => void): Promise<strin
   const missing = await missingPackages();
   const install = `apt-get install --no-install-recommends ${missing.join(' ')}`;
   if (process.getuid?.() !== 0) {
-    return `interop needs root${missing.length > 0 ? `, and: ${install}` : ''}`;
+    return `interop needs root (sudo npm test)${missing.length > 0 ? `, and: ${install}` : ''}`;
   }
   if (missing.length > 0) {
     if (process.env.EIP_NO_APT === '1') return `EIP_NO_APT=1 is set; install by hand: ${install}`;

@@ -273,7 +273,7 @@ function ipv4(value: Reader): IpAddress {
   return addressFromBytes('ipv4', value.bytes(4));
 }
 
-/** RFC 4271 §6.3: whether 4 octets can be the address of a host: not 0/8, 127/8, multicast or broadcast. */
+/** RFC 4271 §6.3: whether 4 octets can be a host's address: not 0/8, multicast, broadcast, or 127/8 from elsewhere. */
 function isHostAddress(octets: Uint8Array, loopback: boolean): boolean {
   const first = octets[0] ?? 0;
   if (first >= 224 && first < 240) return false;

@@ -125,6 +125,7 @@ t.test('an unknown attribute keeps its flags, but not the extended length', (t) 
   const {attributes} = decodeAttributes(new Reader(bytes), {fourOctetAs: true, external: true});
   t.same(attributes, [{kind: 'unknown', flags: 0xe0, code: 99, value: Uint8Array.of(0xaa)}]);
   t.equal(encoded(true, ...attributes), 'e06301aa');
+  t.equal(encoded(true, {kind: 'unknown', flags: 0xd0, code: 99, value: bytes}), 'c06305f0630001aa');
   t.end();
 });
 

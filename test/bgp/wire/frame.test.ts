@@ -1,3 +1,5 @@
+import {setFlagsFromString} from 'node:v8';
+import {runInNewContext} from 'node:vm';
 import t from 'tap';
 import {encodeMessage, Framer} from '../../../agent/bgp/wire/frame.js';
 import {encodeKeepalive} from '../../../agent/bgp/wire/keepalive.js';
@@ -58,6 +60,28 @@ t.test('a message within one chunk is not copied', (t) => {
   t.equal(answer.kind, 'frame');
   if (answer.kind === 'frame') t.equal(answer.body.buffer, chunk.buffer);
   t.end();
+});
+
+t.test('chunks that are used up are let go', async (t) => {
+  const framer = new Framer();
+  const buffers: WeakRef<ArrayBufferLike>[] = [];
+  for (let i = 0; i < 10; i++) {
+    const chunk = Uint8Array.from(keepalive);
+    buffers.push(new WeakRef(chunk.buffer));
+    framer.push(chunk);
+    framer.next();
+  }
+  setFlagsFromString('--expose-gc');
+  const gc: () => void = runInNewContext('gc');
+  // What a WeakRef has given stays alive until the turn of the event loop ends.
+  await new Promise((resolve) => setImmediate(resolve));
+  gc();
+  const alive = buffers.filter((buffer) => buffer.deref() !== undefined).length;
+  t.ok(
+    alive <= 2,
+    `${alive} of ${buffers.length} are alive: the last one may be, in a variable of this test`,
+  );
+  t.same(framer.next(), {kind: 'more'});
 });
 
 t.test('a body is a plain array of octets, also from a Buffer', (t) => {

@@ -3,7 +3,7 @@ import {encodeKeepalive} from '../../../agent/bgp/wire/keepalive.js';
 import {encodeJson, goldenCases, receive, toHex} from './golden.js';
 
 const cases = goldenCases();
-t.ok(cases.length >= 120, `${cases.length} cases found`);
+t.ok(cases.length >= 240, `${cases.length} cases found`);
 
 const keepalive = encodeKeepalive();
 

@@ -48,7 +48,7 @@ function readCase(file: string, section: string): GoldenCase {
     file,
     title,
     bytes: fromHex((hex[3] ?? '').replace(/#.*$/gm, '').replace(/\s/g, '')),
-    context: {fourOctetAs: !flag('2-octet'), external: !flag('internal')},
+    context: {fourOctetAs: !flag('2-octet'), external: !flag('internal'), loopback: flag('loopback')},
     receivedOnly: flag('received'),
     expected: JSON.parse(json[3] ?? ''),
   };

@@ -128,12 +128,13 @@ t.test('prefixes of mixed lengths', (t) => {
 });
 
 t.test('the multiprotocol length is extended from 256 octets on', (t) => {
-  // 21 octets stand in front of the NLRI: 13 prefixes make 242, 14 make 259.
-  for (const [count, start] of [
-    [13, '800ef2'],
-    [14, '900e0103'],
+  // 21 octets stand in front of the NLRI, and 13 hosts make 221.
+  for (const [last, start] of [
+    ['2001:db8::/96', '800eff'],
+    ['2001:db8::/104', '900e0100'],
   ] as const) {
-    const [message] = announce('ipv6', nextHop6, hosts('ipv6', count)).messages;
+    const prefixes = [...hosts('ipv6', 13), parsePrefix(last)];
+    const [message] = announce('ipv6', nextHop6, prefixes).messages;
     t.equal(message && toHex(message.subarray(23, 23 + start.length / 2)), start);
   }
   t.end();

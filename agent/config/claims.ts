@@ -48,8 +48,8 @@ export function settleClaims(
   const inOrder = [...claimants.filter(wasThere), ...claimants.filter((claimant) => !wasThere(claimant))];
   for (const {read, report} of inOrder) {
     const isBroken = report.isBroken;
-    // A broken document's service claims what it had, above.
-    if (isBroken && kept.some(({name}) => name === read.name)) continue;
+    // What a broken document described before claims what it had, above.
+    if (isBroken && kept.some(({name, file}) => name === read.name || file === report.file)) continue;
     const {config, name, section} = read;
     if (name !== null) {
       const hint = section.has('name') ? '' : ': give this one a `name`';

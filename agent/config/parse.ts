@@ -115,8 +115,8 @@ function isReadable(service: ServiceDocument): service is ServiceDocument & {rea
 }
 
 /**
- * Services that run and whose documents are broken now. A document that does not even tell its name stands for
- * every service of its file that no sound document describes.
+ * Services that run and whose documents are broken now. A broken document without a name, or with a new one, may be
+ * any service of its file that no sound document describes.
  */
 function keptServices(
   services: readonly ServiceDocument[],
@@ -126,7 +126,9 @@ function keptServices(
   const sound = new Set(services.filter(({report}) => !report.isBroken).map(({read}) => read?.name));
   const broken = services.filter(({report}) => report.isBroken);
   const names = new Set(broken.map(({read}) => read?.name));
-  const files = new Set(broken.filter(({read}) => !read?.name).map(({report}) => report.file));
+  const known = new Set(previous.services.map(({name}) => name));
+  const isUnknown = ({read}: ServiceDocument): boolean => !read?.name || !known.has(read.name);
+  const files = new Set(broken.filter(isUnknown).map(({report}) => report.file));
   return previous.services.filter(({name, file}) => !sound.has(name) && (names.has(name) || files.has(file)));
 }
 

@@ -11,8 +11,7 @@ export interface Key<T> {
   readonly aliases: readonly string[];
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: a bound that every key fits, whatever it reads
-export type Keys = Readonly<Record<string, Key<any>>>;
+export type Keys = Readonly<Record<string, Key<unknown>>>;
 type Read<K> = K extends Key<infer T> ? T : never;
 
 export function key<T>(schema: z.ZodType<T>, ...aliases: string[]): Key<T> {

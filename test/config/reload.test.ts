@@ -55,6 +55,18 @@ t.test('a broken service stays as it was, and is reported', (t) => {
   t.end();
 });
 
+t.test('a service that is renamed and broken at once stays as it was', (t) => {
+  const {summary, problems} = reload({...before, 'b.yaml': `name: b2\nfoo: 1\n${one('192.0.2.2')}`});
+  t.same(summary, ['a 192.0.2.1/32', 'b 192.0.2.2/32', 'c1 192.0.2.3/32', 'c2 192.0.2.4/32']);
+  t.same(
+    problems.map(({message}) => message),
+    ['unknown key `foo`'],
+  );
+  const renamed = reload({...before, 'b.yaml': `name: b2\n${one('192.0.2.2')}`});
+  t.same(renamed.summary, ['a 192.0.2.1/32', 'b2 192.0.2.2/32', 'c1 192.0.2.3/32', 'c2 192.0.2.4/32']);
+  t.end();
+});
+
 t.test('of a file with several, only the broken one stays as it was', (t) => {
   const {summary} = reload({
     ...before,

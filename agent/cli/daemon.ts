@@ -4,10 +4,10 @@ import {callDaemon, DaemonError} from '../api/client.js';
 import {loadConfig} from '../config/load.js';
 import {parseConfig} from '../config/parse.js';
 import {readYaml} from '../config/yaml-text.js';
-import {readConfigText} from '../io/config-files.js';
+import {exists, readConfigText} from '../io/config-files.js';
 import type {Json, JsonObject} from '../types.js';
 import type {Invocation} from './command.js';
-import {CommandError} from './outcome.js';
+import {CommandError, exitCode} from './outcome.js';
 
 /** Nothing the daemon does for a command takes longer. */
 const timeoutMs = 30_000;
@@ -22,28 +22,37 @@ export async function askDaemon(called: Invocation, cmd: string, args: JsonObjec
   }
 }
 
-/** Where the daemon of this configuration listens, also when the file has been broken since the daemon started. */
+/**
+ * Where the daemon of this configuration listens, also when the file has been broken since the daemon started. Without
+ * any configuration it is the usual place. Throws `CommandError` for a file that cannot be read.
+ */
 export function controlSocketOf(configFile: string | undefined): string {
   const {config, files} = loadConfig({configFile});
   const [file = ''] = files;
-  const socket = config?.controlSocket ?? socketOf(file, writtenSocket(file)) ?? socketOf(file, undefined);
+  if (config) return config.controlSocket;
+  const isThere = configFile !== undefined || exists(file);
+  const socket = socketOf(file, isThere ? writtenSocket(file) : undefined) ?? socketOf(file, undefined);
   if (socket === undefined) throw new Error('an empty configuration is not valid');
   return socket;
 }
 
 /** What one key of a file says, whatever else is in it. */
 function writtenSocket(file: string): unknown {
-  let text: string;
-  try {
-    text = readConfigText(file);
-  } catch {
-    return undefined;
-  }
-  const root = readYaml(file, text, () => 'main')[0]?.root;
-  return root
+  const [main] = readYaml(file, readText(file), () => 'main');
+  return main?.root
     ?.fields()
     .find(({key}) => key === 'control_socket')
     ?.value.plain();
+}
+
+function readText(file: string): string {
+  try {
+    return readConfigText(file);
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    const code = message.endsWith('permission denied') ? exitCode.notPermitted : exitCode.config;
+    throw new CommandError(code, message);
+  }
 }
 
 function socketOf(file: string, written: unknown): string | undefined {

@@ -1,3 +1,4 @@
+import {chmodSync} from 'node:fs';
 import {join} from 'node:path';
 import t from 'tap';
 import {ApiError} from '../../agent/api/protocol.js';
@@ -33,6 +34,26 @@ t.test('while no daemon runs it is exit code 5', async (t) => {
     stderr: `eip-health: no eip-health runs here: ${socket} does not exist (control_socket in the configuration)\n`,
   });
   t.match(await run(['reload'], config), {code: 5});
+});
+
+t.test('a configuration that was named must be there, and readable', async (t) => {
+  const missing = join(config, 'missing.yaml');
+  t.match(await run(['status', '-c', missing]), {
+    code: 3,
+    stderr: `eip-health: cannot read ${missing}: no such file or folder\n`,
+  });
+  t.match(await run(['status', '-c', config]), {
+    code: 3,
+    stderr: `eip-health: cannot read ${config}: it is a folder\n`,
+  });
+  const secret = folderWith({'eip-health.yaml': 'control_socket: y.sock\n'});
+  chmodSync(join(secret, 'eip-health.yaml'), 0);
+  const root = process.getuid?.() === 0;
+  // The file is read before the command first waits for anything.
+  if (root) process.seteuid?.(65_534);
+  const answer = run(['status'], secret);
+  if (root) process.seteuid?.(0);
+  t.match(await answer, {code: 4, stderr: /cannot read .*eip-health\.yaml: permission denied\n$/});
 });
 
 t.test('a daemon answers', async (t) => {

@@ -67,10 +67,11 @@ export const reactions: Record<Reaction, (happening: Happening) => Step> = {
   // The RFC goes to Idle here unless DelayOpen runs. Like BIRD and FRR we wait in Active: "idle" reads as "not trying".
   'wait-and-retry': (happening) => {
     const peer = failed(happening.peer, closeReason(happening.event));
-    return move(happening, peer, [
+    const actions: PeerAction[] = [
       {kind: 'disconnect', drain: false},
       set('connect-retry', retryMs(peer, happening.moment)),
-    ]);
+    ];
+    return move(happening, peer, actions, peer.lastError);
   },
 
   'send-open': (happening) =>
@@ -129,9 +130,14 @@ export const reactions: Record<Reaction, (happening: Happening) => Step> = {
 };
 
 /** The step into the state the table names, anything but Idle. */
-function move({to}: Happening, peer: PeerState, actions: readonly PeerAction[]): Step {
+function move(
+  {to}: Happening,
+  peer: PeerState,
+  actions: readonly PeerAction[],
+  reason: string | null = null,
+): Step {
   if (peer.state === to) return {peer, actions};
-  const state: PeerAction = {kind: 'state', from: peer.state, to, reason: peer.lastError};
+  const state: PeerAction = {kind: 'state', from: peer.state, to, reason};
   return {peer: {...peer, state: to}, actions: [...actions, state]};
 }
 

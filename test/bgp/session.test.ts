@@ -237,6 +237,8 @@ t.test('a NOTIFICATION of the peer ends the session with its words', async (t) =
   );
   await clock.run(1_000);
   t.equal(session.state, 'established', 'and tried again');
+  t.ok(states.includes('idle connect'), 'a reason stands where it belongs, and nowhere else');
+  t.equal(states.filter((state) => state.includes('rack moves')).length, 1);
 });
 
 t.test('received routes are counted and dropped; a new session counts anew', async (t) => {

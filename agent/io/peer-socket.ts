@@ -50,6 +50,10 @@ export interface PeerConnector {
 /** Class selector 6, "network control" (RFC 4594 §3.1), in the upper bits of the octet. */
 const DSCP_CS6 = 48 << 2;
 
+/** linux/tcp.h. What the kernel holds and has not sent stays small: a withdrawal must not wait behind megabytes. */
+const TCP_NOTSENT_LOWAT = 25;
+const NOT_SENT_LIMIT = 128 * 1024;
+
 /** Connects over the real network. */
 export const peerConnector: PeerConnector = {
   connect(options, handlers) {
@@ -125,6 +129,7 @@ function preparedSocket(options: ConnectOptions): net.Socket | null {
       native.setSocketOption(fd, linux.IPPROTO_IPV6, linux.IPV6_UNICAST_HOPS, int(ttl));
       native.setSocketOption(fd, linux.IPPROTO_IPV6, linux.IPV6_TCLASS, int(DSCP_CS6));
     }
+    native.setSocketOption(fd, linux.IPPROTO_TCP, TCP_NOTSENT_LOWAT, int(NOT_SENT_LIMIT));
     if (password) setMd5Key(fd, address, password);
     if (localAddress) native.bind(fd, sockaddr(localAddress, 0));
     // `manualStart`, which Node's types leave out: no reading before it is connected.

@@ -326,6 +326,37 @@ t.test('TTL and password go to the socket', async (t) => {
   t.equal(connector.attempts[1]?.target.password?.reveal(), 's3cret');
 });
 
+t.test('internal peers get LOCAL_PREF and no AS of ours; old ones the AS_PATH in two parts', async (t) => {
+  const local = 4200000000;
+  const connector = new FakeConnector({
+    autoAccept: '10.0.240.156',
+    closesBack: true,
+    peer: ({address}) => (address === '10.1.1.1' ? {as: local} : {as: 65535, fourOctetAs: false}),
+  });
+  const internal = peerConfig({name: 'rr', address: parseAddress('10.1.1.1'), remoteAs: 'internal'});
+  const old = peerConfig({name: 'old', address: parseAddress('10.1.1.2')});
+  const {announcer, set, start} = lab([internal, old], {connector});
+  await start();
+  await set(route('192.0.2.1/32', {localPreference: 200, med: 5}));
+  const attributesAt = (address: string) => {
+    const connection = connector.attempts.find(({target}) => target.address === address);
+    const learned = connection?.peer.rib.routes.get(parsePrefix('192.0.2.1/32'));
+    return Object.fromEntries(learned?.attributes.map(({kind, ...rest}) => [kind, rest]) ?? []);
+  };
+  t.match(attributesAt('10.1.1.1'), {
+    'as-path': {segments: []},
+    'local-preference': {value: 200},
+    med: {value: 5},
+  });
+  t.match(attributesAt('10.1.1.2'), {
+    'as-path': {segments: [{as: [23456]}]},
+    'as4-path': {segments: [{as: [local]}]},
+    med: {value: 5},
+  });
+  t.notOk('local-preference' in attributesAt('10.1.1.2'));
+  await announcer.stop('withdraw');
+});
+
 t.test('stop(withdraw): withdrawals, then a Cease with words, then nothing', async (t) => {
   const {announcer, at, clock, set, start, told, wire} = lab();
   await start();

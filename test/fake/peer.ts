@@ -11,6 +11,8 @@ export interface FakePeerOptions {
   readonly id: string;
   readonly holdTimeS: number;
   readonly families: readonly IpFamily[];
+  /** A speaker of RFC 6793; without, our 4-octet AS number shows as AS_TRANS. */
+  readonly fourOctetAs: boolean;
   /** Answers an OPEN by its own and a KEEPALIVE, as a peer that likes us would. */
   readonly answers: boolean;
 }
@@ -20,6 +22,7 @@ const defaults: FakePeerOptions = {
   id: '10.255.255.1',
   holdTimeS: 90,
   families: ['ipv4', 'ipv6'],
+  fourOctetAs: true,
   answers: true,
 };
 
@@ -27,7 +30,8 @@ const defaults: FakePeerOptions = {
 export class FakePeer {
   readonly options: FakePeerOptions;
   readonly received: Message[] = [];
-  readonly rib: FakeRib;
+  /** Knows from the OPEN what kind of peer we are. */
+  rib = new FakeRib();
   readonly #write: (bytes: Uint8Array) => void;
   readonly #framer = new Framer();
   readonly #waiting = new Set<() => void>();
@@ -35,12 +39,13 @@ export class FakePeer {
   constructor(write: (bytes: Uint8Array) => void, options: Partial<FakePeerOptions> = {}) {
     this.#write = write;
     this.options = {...defaults, ...options};
-    this.rib = new FakeRib();
   }
 
   get open(): Open {
-    const {as, id, holdTimeS, families} = this.options;
-    return localOpen({as, id: parseAddress(id), holdTimeS, families});
+    const {as, families, fourOctetAs, holdTimeS, id} = this.options;
+    const open = localOpen({as, id: parseAddress(id), holdTimeS, families});
+    const capabilities = open.capabilities.filter(({kind}) => fourOctetAs || kind !== 'four-octet-as');
+    return {...open, capabilities};
   }
 
   send(message: Exclude<Message, Update> | Uint8Array): void {
@@ -52,7 +57,7 @@ export class FakePeer {
     this.#framer.push(bytes);
     for (let answer = this.#framer.next(); answer.kind !== 'more'; answer = this.#framer.next()) {
       if (answer.kind === 'fault') throw new Error(`our speaker sent ${answer.fault.cause}`);
-      const decoded = decodeMessage(answer, {fourOctetAs: true, external: true});
+      const decoded = decodeMessage(answer, this.rib.context);
       if (!decoded.ok) throw new Error(`our speaker sent ${decoded.fault.cause}`);
       this.#take(decoded.message);
     }
@@ -70,13 +75,18 @@ export class FakePeer {
     return found as Extract<Message, {type: Type}>;
   }
 
+  #greet(open: Open): void {
+    const {answers, as, fourOctetAs} = this.options;
+    this.rib = new FakeRib({fourOctetAs, external: open.as !== as});
+    if (!answers) return;
+    this.send(this.open);
+    this.send({type: 'keepalive'});
+  }
+
   #take(message: Message): void {
     this.received.push(message);
     if (message.type === 'update') this.rib.learn(message);
-    if (message.type === 'open' && this.options.answers) {
-      this.send(this.open);
-      this.send({type: 'keepalive'});
-    }
+    if (message.type === 'open') this.#greet(message);
     for (const wake of this.#waiting) wake();
     this.#waiting.clear();
   }

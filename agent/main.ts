@@ -21,6 +21,7 @@ import {createHostNetwork} from './io/host-network.js';
 import {openNetlinkSocket} from './io/netlink-socket.js';
 import {fileOutput, standardOutput} from './io/output.js';
 import {onSignals} from './io/signals.js';
+import {usesColor} from './io/terminal.js';
 import {version} from './io/version.js';
 import type {Emit, IpAddress} from './types.js';
 
@@ -65,7 +66,7 @@ async function run(
   note(
     emit,
     'info',
-    `eip-health ${version} starts with ${loaded.files[0]}: ${config.services.length} services`,
+    `eip-health ${version} starts with ${loaded.files[0]}: ${countOf(config.services.length)}`,
   );
   for (const problem of loaded.problems)
     report(emit, problem.severity, `configuration: ${formatProblem(problem)}`);
@@ -135,18 +136,18 @@ async function run(
 function startLog({json, record}: RunOptions, config: Config, stops: Stop[]): {emit: Emit; log: Log} {
   const output = standardOutput(clock);
   const bus = createBus();
-  const log = createLog({
-    config: json ? {...config.log, format: 'json'} : config.log,
-    output,
-    clock,
-    color: output.isTerminal && !process.env.NO_COLOR,
-  });
+  const color = usesColor(output.isTerminal, process.env);
+  const log = createLog({config: config.log, json, output, clock, color});
   bus.on((event) => log.sink(event));
   stops.push(() => log.close(1000));
   if (record !== undefined) {
     const recorder = createRecorder(fileOutput(record, clock), clock);
     bus.on((event) => recorder.sink(event));
-    stops.push(() => recorder.close(1000));
+    stops.push(async () => {
+      await recorder.close(1000);
+      if (recorder.lost() > 0)
+        note(bus.emit, 'warn', `${recorder.lost()} events were not recorded in ${record}`);
+    });
   }
   return {emit: bus.emit, log};
 }
@@ -169,4 +170,8 @@ function report(emit: Emit, severity: 'error' | 'warning', message: string): voi
 
 function note(emit: Emit, level: 'info' | 'warn' | 'error' | 'fatal', message: string): void {
   emit({kind: 'note', level, message, fields: {}});
+}
+
+function countOf(services: number): string {
+  return `${services} service${services === 1 ? '' : 's'}`;
 }

@@ -18,16 +18,18 @@ const collectorAt = {host: '127.0.0.1', port: 1790, localAs: 64500, routerId: '1
 const stepTimeoutMs = 20_000;
 const restMs = 3000;
 
+/** What is read of a line of the agent's log. */
+interface LogLine {
+  readonly msg: string;
+  readonly time: string;
+}
+
 type Happening = 'route' | 'withdrawal' | 'established' | 'interrupt';
 
 /** Plays rounds until Ctrl-C, or one with `once`. True if every route that should came and went. */
 async function play(once: boolean): Promise<boolean> {
   const terminal = processTerminal();
-  const screen = new Screen(
-    (text) => terminal.out(text),
-    terminal.color,
-    () => clock.wallMs(),
-  );
+  const screen = new Screen((text) => terminal.out(text), terminal.color, clock);
   const {bold, dim, green, red} = screen.style;
   const signals = new Signals<Happening>(clock);
   let interrupted = false;
@@ -73,9 +75,9 @@ async function play(once: boolean): Promise<boolean> {
     `${root}bin/eip-health`,
     ['run', '--json', '--config', config, ...scope],
     (line) => {
-      const {msg, interface: touched} = JSON.parse(line) as {msg: string; interface?: string};
-      const isKernel = touched !== undefined || /^would (add|remove)/.test(msg);
-      screen.say(isKernel ? 'kernel' : 'agent', msg);
+      const {msg, time} = JSON.parse(line) as LogLine;
+      const isKernel = /^(would )?(add|remove) /.test(msg);
+      screen.say(isKernel ? 'kernel' : 'agent', msg, Date.parse(time));
     },
   );
   let agentEnded = false;
@@ -130,6 +132,7 @@ async function play(once: boolean): Promise<boolean> {
   await agent.ended;
   await stopService();
   await collector.stop();
+  screen.flush();
   await terminal.drained();
   return good || (interrupted && !once);
 }

@@ -2,7 +2,7 @@
 
 import type {AnnounceBlock, AnnounceOverride, ServiceConfig} from '../config/types.js';
 import {remember} from '../lib/collections.js';
-import {familyOf, isHost, lengthOf, networkAt} from '../lib/prefix.js';
+import {contains, familyOf, isHost, networkAt} from '../lib/prefix.js';
 import type {AnnouncerName, Prefix, Route, ServiceState} from '../types.js';
 
 /** How a service takes part, best first. `drained` keeps its addresses, without routes;
@@ -65,7 +65,7 @@ export function contribute(
 /** Every prefix that a service could ever announce or put on the interface. */
 export function prefixesOf(config: ServiceConfig): readonly Prefix[] {
   const announced = config.announce.flatMap((block) =>
-    config.prefixes.map((prefix) => announcedAs(prefix, block)),
+    coveredBy(block, config).map((prefix) => announcedAs(prefix, block)),
   );
   return [...new Set([...announced, ...config.prefixes.filter(isHost), ...config.addresses])];
 }
@@ -92,11 +92,12 @@ function offersOf(
 ): readonly Offer[] {
   const offers: Offer[] = [];
   const hostRoutes = new Set<Prefix>();
+  const neededBy = needsOf(config);
   for (const block of config.announce) {
     const effective = {...block, ...override};
     const via = announcers.filter((name) => effective.via?.includes(name) ?? true);
-    for (const prefix of config.prefixes) {
-      const needs = neededBy(prefix, config);
+    for (const prefix of coveredBy(block, config)) {
+      const needs = neededBy(prefix);
       const daemons = via.filter((name) => name !== 'kernel');
       if (daemons.length > 0) {
         offers.push({route: routeOf(config, prefix, effective, daemons), needs});
@@ -106,20 +107,19 @@ function offersOf(
     }
   }
   for (const host of hostRoutes) {
-    offers.push({route: hostRoute(config, host), needs: neededBy(host, config)});
+    offers.push({route: hostRoute(config, host), needs: neededBy(host)});
   }
   return offers;
 }
 
-/** A host prefix needs its own address; a shorter one all addresses of the service that lie in it. */
-function neededBy(prefix: Prefix, {addressMode, addresses}: ServiceConfig): readonly Prefix[] {
-  if (addressMode === 'never') return [];
-  const length = lengthOf(prefix);
-  return addresses.filter((address) =>
-    isHost(prefix)
-      ? address === prefix
-      : familyOf(address) === familyOf(prefix) && networkAt(address, length) === prefix,
-  );
+/** What a prefix needs on the interface: a host its own address, a shorter one all of the service's that lie in it. */
+function needsOf({addressMode, addresses}: ServiceConfig): (prefix: Prefix) => readonly Prefix[] {
+  if (addressMode === 'never') return () => [];
+  const own = new Set(addresses);
+  return (prefix) => {
+    if (isHost(prefix)) return own.has(prefix) ? [prefix] : [];
+    return addresses.filter((address) => contains(prefix, address));
+  };
 }
 
 function routeOf(
@@ -156,6 +156,13 @@ function hostRoute(config: ServiceConfig, prefix: Prefix): Route {
     asPathPrepend: 0,
     aggregate: false,
   };
+}
+
+/** The prefixes that a block speaks of: all of the service's, unless it names some. */
+function coveredBy({prefixes}: AnnounceBlock, config: ServiceConfig): readonly Prefix[] {
+  if (!prefixes) return config.prefixes;
+  const named = new Set(prefixes);
+  return config.prefixes.filter((prefix) => named.has(prefix));
 }
 
 function announcedAs(prefix: Prefix, {aggregate}: AnnounceBlock): Prefix {

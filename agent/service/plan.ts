@@ -112,7 +112,7 @@ function merge(
   if (all && new Set(offered.map(({service}) => service.name)).size < mustBe) return [];
   const sign = all ? 1 : -1;
   const ranked = [...offered].sort(
-    (a, b) => sign * (quality[a.level] - quality[b.level]) || (a.service.name < b.service.name ? -1 : 1),
+    (a, b) => sign * (quality[a.level] - quality[b.level]) || compareNames(a.service.name, b.service.name),
   );
   const byTarget = new Map<string, Owned[]>();
   for (const offer of ranked) {
@@ -126,6 +126,10 @@ function merge(
     const together = all ? [[...new Set(groups.flat())]] : groups;
     return [{route: withOwners(first.route, names), groups: together.filter((group) => group.length > 0)}];
   });
+}
+
+function compareNames(a: ServiceName, b: ServiceName): number {
+  return a === b ? 0 : a < b ? -1 : 1;
 }
 
 const merged = new WeakMap<Route, Map<string, Route>>();

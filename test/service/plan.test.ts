@@ -168,6 +168,19 @@ t.test('a prefix shorter than a host needs the addresses that lie in it', (t) =>
   t.end();
 });
 
+t.test('a block that speaks of some prefixes only', (t) => {
+  const [v4, v6] = ['192.168.0.11', '2001:db8::1'].map(parsePrefix);
+  const config = serviceConfig('pool', ['192.168.0.11', '2001:db8::1'], {
+    announce: [announceBlock(), announceBlock({aggregate: {ipv4: 24}, prefixes: v4 ? [v4] : []})],
+  });
+  const planned = make([service(config, up)]);
+  t.same(
+    planned.routes.map(({prefix}) => prefix),
+    [v4, v6, '192.168.0.0/24'],
+  );
+  t.end();
+});
+
 t.test('via', (t) => {
   const kernelOnly = serviceConfig('web', ['192.0.2.1'], {announce: [announceBlock({via: ['kernel']})]});
   t.same(short(make([service(kernelOnly, up)])).routes, ['kernel 192.0.2.1/32 of web']);

@@ -50,7 +50,8 @@ export async function listenForPeers(
   });
   const {address: host, port, keys} = options;
   await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
+    // Stays: an error of one accept later on must not end the process.
+    server.on('error', reject);
     server.once('listening', resolve);
     if (keys.length === 0) server.listen({host, port});
     else server.listen({fd: boundSocket(options)});

@@ -196,6 +196,16 @@ t.test('onTaken is not called for what a broken connection never took', async (t
   });
   await new Promise((resolve) => setImmediate(resolve));
   t.notOk(taken);
+  const stuck = connect(server.port);
+  await stuck.connected;
+  const silent = await server.next();
+  stuck.socket.write(Buffer.alloc(64 * 1024 * 1024), () => {
+    taken = true;
+  });
+  stuck.socket.destroy();
+  await silent.closed;
+  await new Promise((resolve) => setImmediate(resolve));
+  t.notOk(taken, 'nor for what was still waiting when we cut it off');
   await server.close();
 });
 

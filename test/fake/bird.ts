@@ -104,6 +104,14 @@ export class FakeBird {
     await new Promise((resolve) => this.#server.close(resolve));
   }
 
+  get isHanging(): boolean {
+    return this.#isHanging;
+  }
+
+  get socket(): string {
+    return this.#options.socket;
+  }
+
   /** SIGSTOP, and SIGCONT. */
   hang(): void {
     this.#isHanging = true;

@@ -33,7 +33,7 @@ export interface BgpPeerOptions {
   readonly encode: (prefix: Prefix) => Uint8Array;
   /** The peer took an announcement or a withdrawal of a prefix. */
   readonly onTaken: (prefix: Prefix) => void;
-  /** A session came up or was lost. */
+  /** A session was lost, or came up and something cannot be announced over it. */
   readonly onChange: () => void;
 }
 
@@ -206,7 +206,7 @@ export class BgpPeer {
       this.#complainedOfUpdates = false;
       this.#complainOfNextHops();
     }
-    if (from === 'established' || to === 'established') onChange();
+    if (from === 'established' || (to === 'established' && this.#out.lacksPath)) onChange();
   }
 
   #onAnnounced(prefix: Prefix, nextHop: IpAddress, owners: readonly ServiceName[]): void {

@@ -63,7 +63,8 @@ export class BgpAnnouncer implements Announcer {
   readonly #failed = new Map<Prefix, string>();
   /** NLRI, shared by all peers. */
   readonly #nlri = new Map<Prefix, Uint8Array>();
-  #settling = false;
+  /** Of those the ones to look at when the present turn has done what it does. */
+  #due: Iterable<Prefix> | null = null;
   #started = false;
   #cancelNetwork: Cancel = () => undefined;
 
@@ -77,7 +78,7 @@ export class BgpAnnouncer implements Announcer {
     this.#started = true;
     this.#cancelNetwork = this.#options.network.on(() => {
       for (const peer of this.#peers.values()) peer.reroute();
-      this.#settleSoon();
+      this.#settleSoon(this.#owed);
     });
     for (const peer of this.#peers.values()) peer.start();
   }
@@ -91,6 +92,7 @@ export class BgpAnnouncer implements Announcer {
       this.#handOut(prefix);
     }
     this.#flush();
+    this.#settleSoon(touched);
   }
 
   /** `keep` cannot keep what the peers have (that takes graceful restart): the sessions end all the same. */
@@ -129,6 +131,7 @@ export class BgpAnnouncer implements Announcer {
     // `allow` may have changed, too.
     for (const prefix of this.#routes.prefixes()) this.#handOut(prefix);
     this.#flush();
+    this.#settleSoon(this.#owed);
     // One connection at a time: a router takes a second one for a collision (RFC 4271 §6.8).
     void Promise.all(ending).then(() => {
       if (this.#started) for (const newcomer of newcomers) newcomer.start();
@@ -175,7 +178,7 @@ export class BgpAnnouncer implements Announcer {
       isOurs,
       encode: (prefix) => remember(this.#nlri, prefix, () => nlriOf(prefix)),
       onTaken: (prefix) => this.#settle(prefix),
-      onChange: () => this.#settleSoon(),
+      onChange: () => this.#settleSoon(this.#owed),
     });
   }
 
@@ -194,16 +197,17 @@ export class BgpAnnouncer implements Announcer {
 
   #flush(): void {
     for (const peer of this.#peers.values()) peer.flush(this.#desired.complete);
-    this.#settleSoon();
   }
 
-  /** Looks at everything that has an event to come, once the present turn has done what it does. */
-  #settleSoon(): void {
-    if (this.#settling) return;
-    this.#settling = true;
+  /** Looks at prefixes that may have an event to come, once the present turn has done what it does. */
+  #settleSoon(prefixes: Iterable<Prefix>): void {
+    const isWaiting = this.#due !== null;
+    this.#due = isWaiting ? this.#owed : prefixes;
+    if (isWaiting) return;
     queueMicrotask(() => {
-      this.#settling = false;
-      for (const prefix of this.#owed.keys()) this.#settle(prefix);
+      const due = this.#due ?? [];
+      this.#due = null;
+      for (const prefix of due) this.#settle(prefix);
     });
   }
 

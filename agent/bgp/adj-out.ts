@@ -232,13 +232,14 @@ export class AdjRibOut {
     }
   }
 
+  /** Whether something is wanted that cannot be announced over the present session. */
+  get lacksPath(): boolean {
+    return this.#hasGroup(({path}) => typeof path === 'string');
+  }
+
   /** Whether some prefix of a family cannot be announced for want of a next hop. */
   lacksNextHop(family: IpFamily): boolean {
-    if (!this.#facts) return false;
-    for (const group of this.#groups.values()) {
-      if (group.family === family && group.path === 'no-next-hop') return true;
-    }
-    return false;
+    return this.#hasGroup((group) => group.family === family && group.path === 'no-next-hop');
   }
 
   /** What is wanted of a prefix. */
@@ -273,6 +274,13 @@ export class AdjRibOut {
   /** Prefixes that are wanted, withdrawn or announced, in no particular order. */
   prefixes(): IterableIterator<Prefix> {
     return this.#entries.keys();
+  }
+
+  /** Whether, in the present session, some group is like this. */
+  #hasGroup(isLikeThis: (group: Group) => boolean): boolean {
+    if (!this.#facts) return false;
+    for (const group of this.#groups.values()) if (isLikeThis(group)) return true;
+    return false;
   }
 
   #newEntry(prefix: Prefix): Entry {

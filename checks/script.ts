@@ -72,7 +72,7 @@ function create(options: ScriptOptions): Check {
   const env = Object.fromEntries(
     Object.entries(options.env ?? {}).map(([name, value]) => [name, String(value)]),
   );
-  const exitMap: Readonly<Record<string, Verdict>> = {0: 'pass', '*': 'fail', ...options.exit_map};
+  const exitMap = exitMapOf(options);
   return {
     type: 'script',
     title: oneLine(shown, 80),
@@ -105,6 +105,12 @@ function create(options: ScriptOptions): Check {
       ],
     };
   }
+}
+
+/** A shell says by 126 and 127 that a command is missing or not executable (POSIX XCU 2.8.2): no evidence. */
+function exitMapOf({command, exit_map: given}: ScriptOptions): Readonly<Record<string, Verdict>> {
+  const isShell = typeof command === 'string' && given?.['*'] === undefined;
+  return {0: 'pass', '*': 'fail', ...(isShell ? {126: 'error', 127: 'error'} : {}), ...given};
 }
 
 function judged(

@@ -26,8 +26,6 @@ export async function spawnFailure(code: string, message: string, command: Comma
     case 'EACCES':
       if (isPath && (await isFolder(file))) return `not a program but a folder: ${file}`;
       return `not executable: ${file}${as}: permission denied`;
-    case 'ENOEXEC':
-      return `cannot start ${file}: neither a program nor a script with #! in its first line`;
     case 'EPERM':
       if (user) return `running as user ${user.name} needs root (CAP_SETUID and CAP_SETGID)`;
       return `cannot start ${file}: not permitted`;

@@ -42,6 +42,19 @@ t.test('verdicts and reasons', async (t) => {
   }
 });
 
+t.test('a shell that does not find the command', async (t) => {
+  const verdict = async (options: ScriptOptions, code: number) => {
+    const exec = new FakeExec({'/bin/sh -c x': {code}, '/x': {code}});
+    return (await script.create(options).run(fakeContext({exec}))).verdict;
+  };
+  t.equal(await verdict({command: 'x'}, 127), 'error');
+  t.equal(await verdict({command: 'x'}, 126), 'error');
+  t.equal(await verdict({command: 'x', exit_map: {1: 'degraded'}}, 127), 'error');
+  t.equal(await verdict({command: 'x', exit_map: {'*': 'hold'}}, 127), 'hold', 'who maps all means all');
+  t.equal(await verdict({command: 'x', exit_map: {127: 'pass'}}, 127), 'pass');
+  t.equal(await verdict({command: ['/x']}, 127), 'fail', 'without a shell it is a code like others');
+});
+
 t.test('every key reaches the command', async (t) => {
   const exec = new FakeExec({'/usr/bin/dig +short 53 a b': {}, '/bin/sh -c dig | grep x': {}});
   const ctx = fakeContext({exec, timeoutMs: 800});

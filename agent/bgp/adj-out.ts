@@ -3,17 +3,10 @@
  * second into the first. Nothing here writes: `next` gives the bytes, `taken` is told when the socket took them.
  */
 
-import {remember} from '../lib/collections.js';
-import {familyOf} from '../lib/prefix.js';
 import type {IpAddress, IpFamily, Prefix, Route, ServiceName} from '../types.js';
-import {
-  attributesKey,
-  haveSameAttributes,
-  type NoPath,
-  type Path,
-  type PeerFacts,
-  pathTo,
-} from './adj-out-path.js';
+import {type Entry, type Group, isHeld, newEntry, take} from './adj-out-entry.js';
+import {Groups} from './adj-out-groups.js';
+import type {NoPath, Path, PeerFacts} from './adj-out-path.js';
 import {Queue} from './adj-out-queue.js';
 import {nlriOf} from './wire/nlri.js';
 import {endOfRib, packAnnounce, packWithdraw} from './wire/pack.js';
@@ -37,50 +30,17 @@ export interface Standing {
   readonly nextHop: IpAddress | null;
 }
 
-/** One prefix. */
-interface Entry {
-  readonly prefix: Prefix;
-  readonly family: IpFamily;
-  readonly nlri: Uint8Array;
-  /** null: it is to be withdrawn, and forgotten once it is. */
-  route: Route | null;
-  group: Group | null;
-  queue: Queue<Entry> | null;
-  owners: readonly ServiceName[];
-  /** What the peer will have once everything handed out has arrived, and what the socket took so far. */
-  handed: Path | null;
-  taken: Path | null;
-  /** Batches with this prefix that the socket did not take yet. */
-  underWay: number;
-  /** To be sent although the peer has it: it asked for a refresh. */
-  again: boolean;
-}
-
-/** All prefixes of one family with equal attributes. */
-interface Group {
-  readonly key: string;
-  readonly family: IpFamily;
-  readonly like: Route;
-  members: number;
-  readonly queue: Queue<Entry>;
-  path: Path | NoPath;
-}
-
 const families = ['ipv4', 'ipv6'] as const satisfies readonly IpFamily[];
 
 export class AdjRibOut {
   readonly #encode: (prefix: Prefix) => Uint8Array;
   readonly #entries = new Map<Prefix, Entry>();
-  readonly #groups = new Map<string, Group>();
+  readonly #groups = new Groups();
   readonly #withdraws: Record<IpFamily, Queue<Entry>> = {ipv4: new Queue(), ipv6: new Queue()};
   /** Groups with something in their queue. */
   readonly #busy: Record<IpFamily, Set<Group>> = {ipv4: new Set(), ipv6: new Set()};
   readonly #endOfRibDue = new Set<IpFamily>();
-  /** Routes that come in a row tend to have equal attributes. */
-  #lastGroup: Group | null = null;
   #facts: PeerFacts | null = null;
-  /** The paths of this session by what they say: equal ones are the same object. */
-  readonly #paths = new Map<string, Path>();
   #complete = false;
   #wanted = 0;
   #announced = 0;
@@ -108,7 +68,7 @@ export class AdjRibOut {
   put(prefix: Prefix, route: Route | null): void {
     const entry = this.#entries.get(prefix);
     if (route) {
-      if (entry?.route !== route) this.#put(entry ?? this.#newEntry(prefix), route);
+      if (entry?.route !== route) this.#put(entry ?? this.#add(prefix), route);
     } else if (entry?.route) {
       this.#drop(entry);
     }
@@ -124,16 +84,14 @@ export class AdjRibOut {
     this.#facts = facts;
     this.#endOfRibDue.clear();
     for (const family of facts.negotiated.families) this.#endOfRibDue.add(family);
-    for (const group of this.#groups.values()) {
-      group.path = this.#pathOf(group.like, group.family, facts);
-    }
+    this.#groups.meet(facts);
     for (const entry of this.#entries.values()) this.#place(entry);
   }
 
   /** The session is over, and with it all that the peer had. */
   down(): void {
     this.#facts = null;
-    this.#paths.clear();
+    this.#groups.meet(null);
     this.#announced = 0;
     for (const entry of this.#entries.values()) {
       this.#unqueue(entry);
@@ -149,12 +107,7 @@ export class AdjRibOut {
   reroute(selfNextHop: PeerFacts['selfNextHop']): void {
     if (!this.#facts) return;
     this.#facts = {...this.#facts, selfNextHop};
-    const changed = new Set<Group | null>();
-    for (const group of this.#groups.values()) {
-      const path = this.#pathOf(group.like, group.family, this.#facts);
-      if (path !== group.path) changed.add(group);
-      group.path = path;
-    }
+    const changed = this.#groups.meet(this.#facts);
     if (changed.size === 0) return;
     for (const entry of this.#entries.values()) if (changed.has(entry.group)) this.#place(entry);
   }
@@ -177,31 +130,24 @@ export class AdjRibOut {
     const announced: {path: Path; entries: Entry[]}[] = [];
     let left = limit;
     for (const family of families) {
-      const taken = take(this.#withdraws[family], left);
-      if (taken.entries.length === 0) continue;
-      for (const entry of taken.entries) {
-        entry.handed = null;
-        entry.underWay++;
-      }
-      packWithdraw(family, taken.nlri, emit);
-      left -= taken.octets;
-      withdrawn.push(...taken.entries);
+      const {entries, nlri, octets} = take(this.#withdraws[family], left);
+      if (entries.length === 0) continue;
+      handOut(entries, null);
+      packWithdraw(family, nlri, emit);
+      left -= octets;
+      withdrawn.push(...entries);
     }
     for (const family of families) {
       for (const group of this.#busy[family]) {
         if (left <= 0) break;
         const {path} = group;
-        const taken = take(group.queue, left);
+        const {entries, nlri, octets} = take(group.queue, left);
         if (group.queue.size === 0) this.#busy[family].delete(group);
-        if (typeof path === 'string' || taken.entries.length === 0) continue;
-        for (const entry of taken.entries) {
-          entry.handed = path;
-          entry.underWay++;
-          entry.again = false;
-        }
-        packAnnounce(family, path.attributes, path.nextHopBytes, taken.nlri, emit);
-        left -= taken.octets;
-        announced.push({path, entries: taken.entries});
+        if (typeof path === 'string' || entries.length === 0) continue;
+        handOut(entries, path);
+        packAnnounce(family, path.attributes, path.nextHopBytes, nlri, emit);
+        left -= octets;
+        announced.push({path, entries});
       }
       if (this.#complete && this.#busy[family].size === 0 && this.#endOfRibDue.delete(family)) {
         emit(endOfRib(family));
@@ -234,12 +180,12 @@ export class AdjRibOut {
 
   /** Whether something is wanted that cannot be announced over the present session. */
   get lacksPath(): boolean {
-    return this.#hasGroup(({path}) => typeof path === 'string');
+    return this.#groups.some(({path}) => typeof path === 'string');
   }
 
   /** Whether some prefix of a family cannot be announced for want of a next hop. */
   lacksNextHop(family: IpFamily): boolean {
-    return this.#hasGroup((group) => group.family === family && group.path === 'no-next-hop');
+    return this.#groups.some((group) => group.family === family && group.path === 'no-next-hop');
   }
 
   /** What is wanted of a prefix. */
@@ -276,27 +222,8 @@ export class AdjRibOut {
     return this.#entries.keys();
   }
 
-  /** Whether, in the present session, some group is like this. */
-  #hasGroup(isLikeThis: (group: Group) => boolean): boolean {
-    if (!this.#facts) return false;
-    for (const group of this.#groups.values()) if (isLikeThis(group)) return true;
-    return false;
-  }
-
-  #newEntry(prefix: Prefix): Entry {
-    const entry: Entry = {
-      prefix,
-      family: familyOf(prefix),
-      nlri: this.#encode(prefix),
-      route: null,
-      group: null,
-      queue: null,
-      owners: [],
-      handed: null,
-      taken: null,
-      underWay: 0,
-      again: false,
-    };
+  #add(prefix: Prefix): Entry {
+    const entry = newEntry(prefix, this.#encode(prefix));
     this.#entries.set(prefix, entry);
     return entry;
   }
@@ -305,50 +232,25 @@ export class AdjRibOut {
     if (!entry.route) this.#wanted++;
     entry.route = route;
     entry.owners = route.owners;
-    const group = this.#groupFor(route, entry.family);
-    if (group === entry.group) return;
-    this.#leaveGroup(entry);
+    const group = this.#groups.join(route, entry.family);
+    this.#leave(entry);
     entry.group = group;
-    group.members++;
     this.#place(entry);
   }
 
   #drop(entry: Entry): void {
     this.#wanted--;
     entry.route = null;
-    this.#leaveGroup(entry);
+    this.#leave(entry);
     this.#place(entry);
     this.#forgetIfGone(entry);
   }
 
-  #groupFor(route: Route, family: IpFamily): Group {
-    const last = this.#lastGroup;
-    if (last && last.members > 0 && last.family === family && haveSameAttributes(route, last.like))
-      return last;
-    const group = remember(this.#groups, attributesKey(route, family), () => this.#newGroup(route, family));
-    this.#lastGroup = group;
-    return group;
-  }
-
-  #newGroup(route: Route, family: IpFamily): Group {
-    const path = this.#facts ? this.#pathOf(route, family, this.#facts) : 'not-negotiated';
-    const key = attributesKey(route, family);
-    return {key, family, like: route, members: 0, queue: new Queue(), path};
-  }
-
-  /** A route may change in what this peer does not see: the path is then the one it has. */
-  #pathOf(route: Route, family: IpFamily, facts: PeerFacts): Path | NoPath {
-    const path = pathTo(route, family, facts);
-    if (typeof path === 'string') return path;
-    const text = `${path.nextHop} ${Buffer.from(path.attributes).toString('latin1')}`;
-    return remember(this.#paths, text, () => path);
-  }
-
-  #leaveGroup(entry: Entry): void {
+  #leave(entry: Entry): void {
     const {group} = entry;
     this.#unqueue(entry);
     entry.group = null;
-    if (group && --group.members === 0) this.#groups.delete(group.key);
+    if (group) this.#groups.leave(group);
   }
 
   /** Puts an entry into the queue it now belongs in: its group's, the withdrawals', or none. */
@@ -376,25 +278,11 @@ export class AdjRibOut {
   }
 }
 
-/** Whether the peer has it, or may have it once what is under way has arrived. */
-function isHeld({taken, handed, underWay}: Entry): boolean {
-  return taken !== null || handed !== null || underWay > 0;
-}
-
-/** Takes entries off a queue until they make up `limit` octets of NLRI. */
-function take(
-  queue: Queue<Entry>,
-  limit: number,
-): {readonly entries: Entry[]; readonly nlri: Uint8Array[]; readonly octets: number} {
-  const entries: Entry[] = [];
-  const nlri: Uint8Array[] = [];
-  let octets = 0;
-  while (octets < limit) {
-    const entry = queue.shift();
-    if (!entry) break;
-    octets += entry.nlri.length;
-    entries.push(entry);
-    nlri.push(entry.nlri);
+/** What the peer will have of these once the present batch has arrived. */
+function handOut(entries: readonly Entry[], path: Path | null): void {
+  for (const entry of entries) {
+    entry.handed = path;
+    entry.underWay++;
+    entry.again = false;
   }
-  return {entries, nlri, octets};
 }

@@ -3,13 +3,17 @@
 import {join} from 'node:path';
 import {watchArp} from './announce/arp.js';
 import {BgpAnnouncer} from './announce/bgp.js';
+import {BirdAnnouncer} from './announce/bird.js';
 import {dryAddresses, dryRoutes} from './announce/dry-run.js';
 import {Kernel} from './announce/kernel.js';
+import type {BirdConfig} from './config/bird.js';
 import type {Config} from './config/types.js';
 import type {NetlinkClient} from './control/netlink-client.js';
 import {openJournal} from './io/journal.js';
+import {ownedFiles} from './io/owned-file.js';
 import {peerConnector} from './io/peer-socket.js';
 import {sysctl} from './io/sysctl.js';
+import {connectUnix} from './io/unix-stream.js';
 import type {
   Address,
   Announcer,
@@ -57,7 +61,8 @@ export function createAnnouncers(options: AnnouncersOptions): Announcers {
   const kernel = config.kernel && kernelParts(options, config.kernel);
   const bgp = config.bgp && dryRun !== 'all' ? bgpSpeaker(options, config.bgp) : null;
   const dryBgp = config.bgp && dryRun === 'all' ? dryRoutes('bgp', options.emit) : null;
-  const announcers = [bgp, dryBgp, kernel?.routes].filter((announcer) => !!announcer);
+  const bird = config.bird && birdDriver(options, config.bird);
+  const announcers = [bgp, dryBgp, bird, kernel?.routes].filter((announcer) => !!announcer);
   let stopArp: Cancel = () => {};
   const startArp = (now: Config): void => {
     stopArp();
@@ -89,6 +94,11 @@ function kernelParts(
   }
   const journal = openJournal(join(config.stateDir, 'kernel.journal'), bootId);
   return new Kernel({config: kernelConfig, client, clock, emit, journal, allowed, allowedAddress});
+}
+
+function birdDriver({allowed, clock, dryRun, emit}: AnnouncersOptions, config: BirdConfig): Announcer {
+  if (dryRun === 'all') return dryRoutes('bird', emit);
+  return new BirdAnnouncer({config, connect: connectUnix, files: ownedFiles, allowed, clock, emit});
 }
 
 /** Says, or sees to it, that no host answers ARP for an address that several hosts hold. */

@@ -24,6 +24,7 @@ function config(services: readonly ServiceConfig[], keys: Partial<Config> = {}):
     log: {level: 'info', format: 'auto'},
     kernel: null,
     bgp: null,
+    bird: null,
     services,
     ...keys,
   };

@@ -4,6 +4,7 @@ import {z} from 'zod';
 import {familyOf} from '../lib/prefix.js';
 import {didYouMean} from '../lib/suggest.js';
 import type {AnnouncerName, Community, NextHop} from '../types.js';
+import type {BirdConfig} from './bird.js';
 import {parseCommunity, sortedCommunities} from './communities.js';
 import {type Keys, key, part, Section} from './section.js';
 import type {AnnounceBlock, AnnounceOverride, BgpConfig, KernelConfig} from './types.js';
@@ -13,6 +14,7 @@ import {duration, nextHopOfFamily, plainName, whole} from './values.js';
 /** What there is to announce with; undefined: wrong, so that nothing can be said about what depends on it. */
 export interface Announcers {
   readonly bgp: BgpConfig | null | undefined;
+  readonly bird: BirdConfig | null | undefined;
   readonly kernel: KernelConfig | null | undefined;
 }
 
@@ -129,16 +131,18 @@ function readAttributes(section: Section<typeof attributeKeys>, announcers: Anno
   return override;
 }
 
-const laterAnnouncers = ['bird', 'frr', 'exabgp', 'gobgp'];
+const announcerNames = ['bgp', 'bird', 'kernel'] as const;
+const laterAnnouncers = ['frr', 'exabgp', 'gobgp'];
 
-function readVia(value: Value, {bgp, kernel}: Announcers): readonly AnnouncerName[] {
+function readVia(value: Value, announcers: Announcers): readonly AnnouncerName[] {
   const names: AnnouncerName[] = [];
   for (const item of value.isList ? value.items() : [value]) {
-    const name = item.read(z.string());
-    if (name === undefined) continue;
-    if (laterAnnouncers.includes(name)) item.error(`\`${name}\` is not available in this version`);
-    else if (name !== 'bgp' && name !== 'kernel') item.error('must be bgp or kernel');
-    else if ((name === 'bgp' ? bgp : kernel) === null) item.error(`the main file has no \`${name}\` block`);
+    const written = item.read(z.string());
+    if (written === undefined) continue;
+    const name = announcerNames.find((known) => known === written);
+    if (laterAnnouncers.includes(written)) item.error(`\`${written}\` is not available in this version`);
+    else if (name === undefined) item.error('must be bgp, bird or kernel');
+    else if (announcers[name] === null) item.error(`the main file has no \`${name}\` block`);
     else names.push(name);
   }
   if (value.isList && value.items().length === 0) value.error('must not be empty');

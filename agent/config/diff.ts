@@ -48,8 +48,8 @@ export function keepUntilRestart(old: Config, next: Config): Config {
       ? {...old.kernel, addresses: next.kernel.addresses, routes: next.kernel.routes}
       : old.kernel;
   const bgp = old.bgp && next.bgp ? next.bgp : old.bgp;
-  const {controlSocket, routerId, stateDir, stepTimeoutMs} = old;
-  return freeze({...next, routerId, stateDir, controlSocket, stepTimeoutMs, kernel, bgp});
+  const {bird, controlSocket, routerId, stateDir, stepTimeoutMs} = old;
+  return freeze({...next, routerId, stateDir, controlSocket, stepTimeoutMs, kernel, bgp, bird});
 }
 
 /** A difference for people, one line each: first what ends a session, then what waits for a restart. */
@@ -99,6 +99,7 @@ const restartKeys: KeyTable = {
   'kernel.protocol': ({kernel}) => kernel?.protocol,
   'kernel.arp': ({kernel}) => kernel?.arp,
   bgp: ({bgp}) => (bgp ? 'present' : 'absent'),
+  bird: ({bird}) => bird && JSON.stringify(bird),
 };
 
 function changesOf(keys: KeyTable, old: Config, next: Config): readonly Change[] {

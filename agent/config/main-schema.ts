@@ -5,6 +5,8 @@ import {z} from 'zod';
 import {formatDuration} from '../lib/duration.js';
 import {readAllow} from './allow-schema.js';
 import {readBgp} from './bgp-schema.js';
+import type {BirdConfig} from './bird.js';
+import {readBird} from './bird-schema.js';
 import {readKernel} from './kernel-schema.js';
 import type {ConfigFiles} from './password.js';
 import {wholeFile} from './report.js';
@@ -19,6 +21,7 @@ export interface MainParts {
   readonly allow: readonly AllowEntry[] | null | undefined;
   readonly kernel: KernelConfig | null | undefined;
   readonly bgp: BgpConfig | null | undefined;
+  readonly bird: BirdConfig | null | undefined;
   readonly stopTimeoutMs: number | undefined;
   readonly pacing: Pacing;
 }
@@ -28,6 +31,7 @@ export const unknownMain: MainParts = {
   allow: undefined,
   kernel: undefined,
   bgp: undefined,
+  bird: undefined,
   stopTimeoutMs: undefined,
   pacing: builtInPacing,
 };
@@ -48,21 +52,11 @@ const mainKeys = {
   log: part(),
   kernel: part(),
   bgp: part(),
+  bird: part(),
 };
 
 const laterKeys = [
-  ...[
-    'bird',
-    'frr',
-    'exabgp',
-    'gobgp',
-    'metrics',
-    'guard',
-    'canary',
-    'web',
-    'watch',
-    'allow_insecure_scripts',
-  ],
+  ...['frr', 'exabgp', 'gobgp', 'metrics', 'guard', 'canary', 'web', 'watch', 'allow_insecure_scripts'],
   ...['bfd', 'maintenance'],
 ];
 
@@ -90,6 +84,7 @@ export function readMain(
   const section = new Section(value, mainKeys, {later: laterKeys, elsewhere});
   const folder = dirname(resolve(file));
   const bgp = soundly(section, 'bgp', section.get('bgp'), (given) => readBgp(given, file, files));
+  const bird = soundly(section, 'bird', section.get('bird'), (given) => readBird(given, folder));
   const kernel = soundly(section, 'kernel', section.get('kernel'), readKernel);
   const allow = soundly(section, 'allow', section.get('allow'), readAllow);
   const [defaults, log] = [section.get('defaults'), section.get('log')];
@@ -110,11 +105,12 @@ export function readMain(
     log: log ? readLog(log) : {level: 'info', format: 'auto'},
     kernel: kernel ?? null,
     bgp: bgp ?? null,
+    bird: bird ?? null,
   };
   const pacing = defaults ? readDefaults(defaults) : builtInPacing;
   checkMain(section, config);
   const stopTimeoutMs = section.isSound('stop_timeout') ? config.stopTimeoutMs : undefined;
-  return {config, parts: {allow, kernel, bgp, stopTimeoutMs, pacing}};
+  return {config, parts: {allow, kernel, bgp, bird, stopTimeoutMs, pacing}};
 }
 
 type MainSection = Section<typeof mainKeys>;
@@ -157,8 +153,8 @@ function checkMain(section: MainSection, config: Omit<Config, 'services'>): void
       .at('on_stop')
       .warning('the embedded speaker cannot keep its routes without graceful restart: they go when it stops');
   }
-  if (!section.has('bgp') && !section.has('kernel') && section.value.isMapping) {
-    section.value.warning('neither `bgp` nor `kernel` is configured: nothing will be announced');
+  if (!['bgp', 'bird', 'kernel'].some((name) => section.has(name as 'bgp')) && section.value.isMapping) {
+    section.value.warning('none of `bgp`, `bird` and `kernel` is configured: nothing will be announced');
   }
   const {stepTimeoutMs, stopTimeoutMs} = config;
   if (stepTimeoutMs > stopTimeoutMs && section.isSound('step_timeout', 'stop_timeout')) {

@@ -4,6 +4,7 @@ import {Document, isMap, isScalar} from 'yaml';
 import {checkTypes as builtInCheckTypes} from '../../checks/index.js';
 import {formatDuration} from '../lib/duration.js';
 import {addressOf, familyOf, lengthOf} from '../lib/prefix.js';
+import type {BirdConfig} from './bird.js';
 import type {CheckTypes} from './check-schema.js';
 import {explainDetection} from './detection.js';
 import type {
@@ -73,6 +74,7 @@ function mainOf(config: Config): Plain {
     log: config.log,
     ...given('kernel', config.kernel),
     ...given('bgp', config.bgp && bgpOf(config.bgp)),
+    ...given('bird', config.bird && birdOf(config.bird)),
   };
 }
 
@@ -88,6 +90,27 @@ function bgpOf(bgp: BgpConfig): Plain {
     ...given('local_address6', bgp.localAddress6),
     communities: bgp.communities,
     peers: bgp.peers.map(peerOf),
+  };
+}
+
+function birdOf(bird: BirdConfig): Plain {
+  return {
+    socket: bird.socket,
+    ...given('socket6', bird.socket6),
+    form: bird.form,
+    ...given('file', bird.file),
+    ...given('file6', bird.file6),
+    variable: bird.variable,
+    variable6: bird.variable6,
+    function: bird.function,
+    protocol: bird.protocol,
+    dummy: bird.dummy,
+    dummy6: bird.dummy6,
+    ...given(
+      'confirm_timeout',
+      bird.confirmTimeoutMs === null ? null : formatDuration(bird.confirmTimeoutMs),
+    ),
+    attributes: bird.attributes,
   };
 }
 

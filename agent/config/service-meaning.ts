@@ -4,10 +4,12 @@ import {allowGate} from '../lib/allow.js';
 import {formatDuration} from '../lib/duration.js';
 import {contains, familyOf, hostPrefix, parseAddress} from '../lib/prefix.js';
 import type {IpAddress, NextHop, Prefix} from '../types.js';
+import {plainBlock} from './announce-schema.js';
 import {announcedAs, checkOverride, targetsOf} from './announce-targets.js';
+import {unsupportedAttributes, unsupportedPrefix} from './bird.js';
 import type {MainParts} from './main-schema.js';
 import type {ReadService} from './service-schema.js';
-import type {AnnounceOverride} from './types.js';
+import type {AnnounceBlock, AnnounceOverride} from './types.js';
 import type {Value} from './value.js';
 
 /** Reports what cannot be meant. Parts of the main file that are wrong themselves are not asked. */
@@ -16,15 +18,11 @@ export function checkMeaning(service: ReadService, main: MainParts): void {
   refuseSessionAddresses(service, main);
   refuseChecksOfOwnAddresses(service);
   checkFamilies(service, main);
+  checkBird(service, main);
   for (const {block, value} of service.blocks) checkNextHop(block.nextHop, service, value);
   const {config, section} = service;
   const peers = main.bgp?.peers.map(({name}) => name) ?? [];
-  const overrides: [Value, AnnounceOverride | null][] = [
-    [section.at('when_degraded'), config.whenDegraded],
-    [section.at('when_down'), config.whenDown === 'withdraw' ? null : config.whenDown.override],
-    [section.at('drain'), config.drain.override],
-  ];
-  for (const [value, override] of overrides) {
+  for (const [value, override] of overridesOf(service)) {
     if (override === null) continue;
     checkOverride(value, override, config.announce, config.prefixes, peers);
     if (override.nextHop) checkNextHop(override.nextHop, service, value);
@@ -108,6 +106,43 @@ function checkFamilies({config, prefixes}: ReadService, {bgp}: MainParts): void 
     const family = familyOf(prefix);
     if (!families.has(family)) value.warning(`no peer of service ${config.name} takes ${family} routes`);
   }
+}
+
+/** What BIRD is asked to announce and its form cannot say: with `attributes: ignore` it goes without. */
+function checkBird({blocks, config, prefixes, section}: ReadService, {bird}: MainParts): void {
+  if (!bird) return;
+  const goes = ({via}: AnnounceOverride): boolean => via?.includes('bird') ?? true;
+  const report = (value: Value, attributes: AnnounceBlock): void => {
+    const keys = unsupportedAttributes(bird, attributes);
+    if (keys.length === 0) return;
+    value.error(
+      `${keys.map((key) => `\`${key}\``).join(', ')} cannot be said to BIRD with \`form: ${bird.form}\`: ` +
+        'leave bird out with `via`, or set bird.attributes: ignore',
+    );
+  };
+  for (const {block, value} of blocks) if (goes(block)) report(value, block);
+  const [first] = config.announce;
+  for (const [value, override] of overridesOf({config, section})) {
+    if (!first || !override || !goes({...first, ...override})) continue;
+    // Only what the override itself says: the rest is reported where it stands.
+    report(value, {...plainBlock, ...override});
+  }
+  if (!config.announce.some(goes)) return;
+  for (const {prefix, value} of prefixes) {
+    const why = unsupportedPrefix(bird, prefix);
+    if (why) value.error(why);
+  }
+}
+
+function overridesOf({
+  config,
+  section,
+}: Pick<ReadService, 'config' | 'section'>): readonly (readonly [Value, AnnounceOverride | null])[] {
+  return [
+    [section.at('when_degraded'), config.whenDegraded],
+    [section.at('when_down'), config.whenDown === 'withdraw' ? null : config.whenDown.override],
+    [section.at('drain'), config.drain.override],
+  ];
 }
 
 function asAddress(host: string): IpAddress | null {

@@ -2,6 +2,7 @@
 
 import type {Secret} from '../lib/secret.js';
 import type {AnnouncerName, Community, IpAddress, IpFamily, NextHop, Prefix, ServiceName} from '../types.js';
+import type {BirdConfig} from './bird.js';
 
 export interface Config {
   /** The main file; null when the configuration came from a text. */
@@ -23,6 +24,7 @@ export interface Config {
   readonly log: LogConfig;
   readonly kernel: KernelConfig | null;
   readonly bgp: BgpConfig | null;
+  readonly bird: BirdConfig | null;
   /** In file order; broken services are left out and reported as problems. */
   readonly services: readonly ServiceConfig[];
 }

@@ -70,6 +70,7 @@ bgp:
     stepTimeoutMs: 500,
     maxRunningChecks: 16,
     log: {level: 'debug', format: 'json'},
+    bird: null,
     kernel: {interface: 'dummy0', addresses: 'always', routes: true, table: 100, protocol: 200, arp: 'set'},
   });
   const passwords = bgp?.peers.map((peer) => peer.password?.reveal());

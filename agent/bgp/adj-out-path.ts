@@ -72,7 +72,7 @@ export function attributesTo(route: RouteAttributes, facts: PeerFacts): PathAttr
   const external = facts.negotiated.remoteAs !== facts.localAs;
   const attributes: PathAttribute[] = [
     {kind: 'origin', origin: 'igp'},
-    {kind: 'as-path', segments: asPath(facts.localAs, route.asPathPrepend + (external ? 1 : 0))},
+    {kind: 'as-path', segments: external ? asPath(facts.localAs, route.asPathPrepend + 1) : []},
   ];
   if (route.med !== null) attributes.push({kind: 'med', value: route.med});
   // RFC 4271 §5.1.5: in every UPDATE to an internal peer, in none to an external one.
@@ -87,7 +87,10 @@ export function attributesTo(route: RouteAttributes, facts: PeerFacts): PathAttr
   return attributes;
 }
 
-/** RFC 4271 §5.1.2: empty towards an internal peer, unless something is prepended. */
+/**
+ * RFC 4271 §5.1.2, towards an external peer. An internal one gets an empty path, and nothing is prepended to it either:
+ * it would find its own AS in the path and take the route for a loop (§9.1.2).
+ */
 function asPath(as: number, times: number): AsPathSegment[] {
   const segments: AsPathSegment[] = [];
   for (let left = times; left > 0; left -= maxSegmentLength) {

@@ -55,6 +55,9 @@ const mainKeys = {
   bird: part(),
 };
 
+/** Every key of the main document. */
+export const mainKeyNames = Object.keys(mainKeys);
+
 const laterKeys = [
   ...['frr', 'exabgp', 'gobgp', 'metrics', 'guard', 'canary', 'web', 'watch', 'allow_insecure_scripts'],
   ...['bfd', 'maintenance'],

@@ -4,6 +4,7 @@ import t from 'tap';
 import {z} from 'zod';
 import {announceKeyNames} from '../../agent/config/announce-schema.js';
 import {loadConfig} from '../../agent/config/load.js';
+import {mainKeyNames} from '../../agent/config/main-schema.js';
 import {parseConfig} from '../../agent/config/parse.js';
 import {printConfig} from '../../agent/config/print.js';
 import {formatProblem} from '../../agent/config/report.js';
@@ -60,6 +61,34 @@ t.test('the services in the README are sound', (t) => {
   const blocks = [...readme.matchAll(/```yaml\n([\s\S]*?)```/g)].map(([, text]) => text ?? '');
   t.ok(blocks.length >= 2);
   for (const text of blocks) t.same(problemsOf(bgpMain, {'example.yaml': text}), [], text);
+  t.end();
+});
+
+t.test('the main files in MAIN.md are sound, and the long one has every key', (t) => {
+  const page = readFileSync(join(folder, 'MAIN.md'), 'utf8');
+  const blocks = [...page.matchAll(/```yaml\n([\s\S]*?)```/g)].map(([, text]) => text ?? '');
+  const service = 'prefixes: [192.168.0.16]\ncheck: {type: tcp, host: 127.0.0.1, port: 25}';
+  t.equal(blocks.length, 2);
+  for (const text of blocks) {
+    t.same(
+      problemsOf(text.replace('password_file: bgp.key', 'password: hush'), {'web.yaml': service}),
+      [],
+      text,
+    );
+  }
+  const whole = blocks.at(-1) ?? '';
+  for (const key of [
+    ...mainKeyNames,
+    'peers',
+    'multihop',
+    'password_file',
+    'socket',
+    'form',
+    'file',
+    'dummy6',
+  ]) {
+    t.ok(new RegExp(`^ *-? *${key}\\b`, 'm').test(whole), key);
+  }
   t.end();
 });
 

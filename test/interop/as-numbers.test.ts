@@ -48,7 +48,7 @@ bgp:
     'conf.d/web.yaml': `
 prefixes: [192.0.2.1, "2001:db8::1"]
 check: {type: http, url: "http://127.0.0.1:8080/"}
-announce: {local_preference: 250, med: 7}
+announce: {local_preference: 250, med: 7, as_path_prepend: 1}
 `,
   });
   await agent.start();
@@ -65,18 +65,18 @@ announce: {local_preference: 250, med: 7}
     t.match(
       await internal.waitForRoutes(prefix, 1),
       [{nextHop: inside[end], asPath: [], localPref: 250, med: 7}],
-      `${prefix} inside: an empty path, with the local preference`,
+      `${prefix} inside: an empty path though something is prepended outside, with the local preference`,
     );
     // GoBGP shows attributes as they came: a LOCAL_PREF would be seen.
     t.match(
       await external.waitForRoutes(prefix, 1),
-      [{nextHop: outside[end], asPath: [agentAs], localPref: null, med: 7}],
-      `${prefix} outside: the own AS in front, no local preference`,
+      [{nextHop: outside[end], asPath: [agentAs, agentAs], localPref: null, med: 7}],
+      `${prefix} outside: the own AS in front and prepended, no local preference`,
     );
     // On the wire AS_TRANS in AS_PATH, and the true number in AS4_PATH, from which BIRD restores it (RFC 6793 §4.2.3).
     t.match(
       await twoOctets.waitForRoutes(prefix, 1),
-      [{nextHop: old[end], asPath: [agentAs], med: 7}],
+      [{nextHop: old[end], asPath: [agentAs, agentAs], med: 7}],
       `${prefix} to a 2-octet speaker`,
     );
   }

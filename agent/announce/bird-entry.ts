@@ -19,6 +19,8 @@ export class BirdEntry {
   wasAnnounced = false;
   /** `set` changed it while a pass was under way: what that pass finds says nothing about it. */
   isNews = true;
+  /** BIRD was told of it twice already. */
+  wasRetold = false;
   /** Until then BIRD may still be at work on it; null: it has not been told yet. */
   graceUntil: number | null = null;
 
@@ -38,8 +40,17 @@ export class BirdEntry {
     this.told = null;
     this.isNews = true;
     this.graceUntil = null;
+    this.wasRetold = false;
     if (role === 'unwanted') this.word = 'withdraw-pending';
     else if (this.word !== 'announced') this.word = 'pending';
+  }
+
+  /** BIRD is told of it once more. */
+  retell(): void {
+    this.wasRetold = true;
+    this.graceUntil = null;
+    this.told = null;
+    this.word = this.role === 'wanted' ? 'pending' : 'withdraw-pending';
   }
 
   /** Whether BIRD may still be at work on it. */

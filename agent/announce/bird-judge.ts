@@ -26,8 +26,8 @@ export interface BirdEvidence {
   readonly obstacle: string | null;
 }
 
-/** `gone`: nothing is left to care for; `lost`: BIRD had it, and is to be told again. */
-export type BirdVerdict = 'stays' | 'gone' | 'lost';
+/** `gone`: nothing is left to care for; `tell again`: BIRD goes by something else than it was told. */
+export type BirdVerdict = 'stays' | 'gone' | 'tell again';
 
 export class BirdJudge {
   readonly #options: BirdJudgeOptions;
@@ -53,7 +53,9 @@ export class BirdJudge {
     if (!truth || failure !== null) {
       this.#fail(prefix, entry, 'withdraw-pending', failure ?? '');
     } else if (isExported) {
-      if (!this.#isInGrace(entry)) this.#fail(prefix, entry, 'withdraw-pending', stillExported(truth));
+      if (this.#isInGrace(entry)) return 'stays';
+      if (!entry.wasRetold) return 'tell again';
+      this.#fail(prefix, entry, 'withdraw-pending', stillExported(truth));
     } else {
       if (entry.wasAnnounced) this.#sayWithdrawn(prefix, entry);
       this.#tell(entry, {kind: 'removed', prefix});
@@ -68,13 +70,11 @@ export class BirdJudge {
     else if (!truth || failure !== null) {
       this.#fail(prefix, entry, found === 'exported' ? 'announced' : 'failed', failure ?? '');
     } else if (truth.sessions.length === 0) this.#peerDown(prefix, entry, truth.noSession);
-    else if (entry.isSettled && (found === 'not exported' || givesRoutes)) return 'lost';
-    else if (!this.#isInGrace(entry))
-      this.#fail(prefix, entry, 'failed', notExported(found, truth, givesRoutes));
-    else {
+    else if (!entry.isSettled && this.#isInGrace(entry)) {
       entry.word = 'pending';
       entry.reason = null;
-    }
+    } else if (!entry.wasRetold && (found === 'not exported' || givesRoutes)) return 'tell again';
+    else this.#fail(prefix, entry, 'failed', notExported(found, truth, givesRoutes));
     return 'stays';
   }
 
@@ -83,6 +83,7 @@ export class BirdJudge {
     entry.word = 'announced';
     entry.reason = null;
     entry.complained = null;
+    entry.wasRetold = false;
     if (word !== 'announced') {
       this.#options.emit({kind: 'route-announced', prefix, to: 'bird', nextHop: null, owners});
     }

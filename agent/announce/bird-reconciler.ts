@@ -116,6 +116,12 @@ export class BirdReconciler {
     this.kick();
   }
 
+  /** BIRD has turned to another configuration by itself. A pass that is under way finds out. */
+  lostTrack(): void {
+    this.#options.means.forget();
+    if (!this.#isRunning) this.kick();
+  }
+
   /** Something happened: there may be something to do. */
   kick(): void {
     this.#again = true;
@@ -220,20 +226,21 @@ export class BirdReconciler {
   }
 
   #judgeAll(truth: BirdTruth | null, failure: string | null, obstacles: ReadonlyMap<Prefix, string>): void {
-    const lost: Prefix[] = [];
+    const missing: Prefix[] = [];
+    const lingering: Prefix[] = [];
     for (const [prefix, entry] of this.#entries) {
       const found = truth?.exports.get(prefix);
       if (entry.isNews || (truth && found === undefined)) continue;
       const obstacle = entry.obstacle ?? obstacles.get(prefix) ?? null;
       const verdict = this.#judge.judge(prefix, entry, {truth, found, failure, obstacle});
       if (verdict === 'gone') this.#entries.delete(prefix);
-      if (verdict !== 'lost') continue;
-      lost.push(prefix);
-      entry.turn('wanted');
-      entry.word = 'pending';
+      if (verdict !== 'tell again') continue;
+      (entry.role === 'wanted' ? missing : lingering).push(prefix);
+      entry.retell();
     }
-    if (lost.length === 0) return;
-    this.#say(lost, 'warn', (what) => `BIRD no longer exports ${what}: telling it again`);
+    if (missing.length + lingering.length === 0) return;
+    this.#say(missing, 'warn', (what) => `BIRD does not export ${what}: telling it again`);
+    this.#say(lingering, 'warn', (what) => `BIRD still exports ${what}: telling it again`);
     this.#options.means.forget();
     this.#polls = 0;
     this.#again = true;

@@ -8,6 +8,7 @@ import {BirdClient} from '../control/bird-client.js';
 import type {OwnedFiles} from '../io/owned-file.js';
 import type {UnixConnector} from '../io/unix-stream.js';
 import {familyOf} from '../lib/prefix.js';
+import {printable} from '../lib/printable.js';
 import type {
   Announcer,
   AnnouncerEvent,
@@ -130,8 +131,8 @@ class Daemon {
       },
       onDown: (reason) => this.#onDown(reason),
       onSpontaneous: (text) => {
-        this.#note('warn', `BIRD says: ${text}`);
-        this.reconciler.linkUp();
+        this.#note('warn', `BIRD says: ${printable(text)}`);
+        this.reconciler.lostTrack();
       },
     });
     const means =

@@ -61,6 +61,8 @@ export type Export = 'exported' | 'not exported' | 'no route';
 export function parseExport(reply: BirdReply, prefix: Prefix): Export | null {
   if (reply.code === 0) return parseRoutes(reply).includes(prefix) ? 'exported' : 'not exported';
   if (reply.code === replyCode.ROUTE_NOT_FOUND) return 'no route';
+  // BIRD 1.6 has one family a daemon.
+  if (/^This is an IPv[46] router/.test(reply.text)) return 'no route';
   // The protocol has no channel of this family, or has just gone down.
   return /^No valid tables/.test(reply.text) ? 'not exported' : null;
 }

@@ -22,6 +22,8 @@ export interface DeskOptions {
   /** Another clock than the desk's own, which stands still until it is moved. */
   readonly clock?: Clock;
   readonly allowed?: (prefix: Prefix) => boolean;
+  /** BIRD 1.6 with bird6. */
+  readonly isOne?: boolean;
 }
 
 export class Desk {
@@ -57,6 +59,7 @@ export class Desk {
       file6: null,
       confirmTimeoutMs: null,
       ...options.config,
+      ...(options.isOne ? {socket6: this.path('bird6.ctl'), file6: this.path('anycast6.conf')} : {}),
     };
     this.announcer = this.newAnnouncer();
   }
@@ -150,7 +153,8 @@ export class Desk {
         writeFileSync(include.path, `function ${include.name}()\n{\n\treturn false;\n}\n`);
       } else writeFileSync(include.path, '');
     }
-    const bird = await this.startBird(options);
+    const four: Partial<FakeBirdOptions> = this.config.socket6 === null ? {} : {family: 'ipv4'};
+    const bird = await this.startBird({...four, ...options});
     if (this.config.socket6 !== null) {
       const socket = this.config.socket6;
       await this.startBird({family: 'ipv6', socket, routes: [], ...this.#options.bird6});
@@ -182,6 +186,29 @@ export class Desk {
         still = 0;
       } else still++;
     }
+  }
+
+  /** Lets things happen, short timers too, until something is so. */
+  async during(isSo: () => boolean): Promise<void> {
+    while (!isSo()) {
+      const next = this.clock.nextIn;
+      if (this.#busy === 0 && next !== null && next <= shortMs) this.clock.advance(next);
+      await settle();
+    }
+  }
+
+  /** Stops the announcer, letting time pass until it has. */
+  async stopping(mode: 'withdraw' | 'keep'): Promise<void> {
+    let isOver = false;
+    const stopped = this.announcer.stop(mode).then(() => {
+      isOver = true;
+    });
+    await this.quiet();
+    while (!isOver) {
+      this.clock.advance(this.clock.nextIn ?? 0);
+      await this.quiet();
+    }
+    await stopped;
   }
 
   /** Lets time pass, and what happens in it happen. */

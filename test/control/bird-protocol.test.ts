@@ -195,5 +195,10 @@ t.test('show route', async (t) => {
   t.equal(asked('8001 Network not found\n'), 'no route');
   t.equal(asked('8001 Network not in table\n'), 'no route');
   t.equal(asked('9001 No valid tables\n'), 'not exported');
+  t.equal(
+    asked('9001 This is an IPv6 router, therefore IPv4 addresses are not supported\n'),
+    'no route',
+    'BIRD 1.6',
+  );
   t.equal(asked('9001 syntax error\n'), null);
 });

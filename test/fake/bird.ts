@@ -7,7 +7,7 @@
 
 import {existsSync, readFileSync, rmSync} from 'node:fs';
 import {createServer, type Server, type Socket} from 'node:net';
-import {parsePrefix} from '../../agent/lib/prefix.js';
+import {familyOf, parsePrefix} from '../../agent/lib/prefix.js';
 import type {IpFamily, Prefix} from '../../agent/types.js';
 import {
   type Dialect,
@@ -60,6 +60,8 @@ export class FakeBird {
   /** The filters of its own configuration reject everything, or let everything out. */
   filters: 'as included' | 'reject' | 'accept' = 'as included';
   isRestricted = false;
+  /** It is always too late for `configure confirm`. */
+  loseConfirmation = false;
   readonly #options: FakeBirdOptions;
   readonly #dialect: Dialect;
   readonly #protocols: ReadonlyMap<string, ReadonlySet<Prefix>>;
@@ -100,6 +102,7 @@ export class FakeBird {
 
   /** Its process ends. */
   async stop(): Promise<void> {
+    this.#isHanging = false;
     for (const socket of this.#clients.keys()) socket.destroy();
     await new Promise((resolve) => this.#server.close(resolve));
   }
@@ -143,12 +146,18 @@ export class FakeBird {
     this.#loaded = this.#read();
   }
 
+  /** Somebody has it go by another configuration file, which lets nothing out. */
+  forget(): void {
+    this.#loaded = empty;
+  }
+
   /** The time for confirming is over. */
   undo(): void {
-    const {before, by} = this.#unconfirmed ?? {before: this.#loaded};
+    if (!this.#unconfirmed) return;
+    const {before, by} = this.#unconfirmed;
     this.#unconfirmed = null;
     this.#loaded = before;
-    by?.write('+Config timeout expired, starting undo\n');
+    by.write('+Config timeout expired, starting undo\n');
   }
 
   /** Sends what it was not asked for. */
@@ -266,8 +275,8 @@ export class FakeBird {
     const {version} = this.#options;
     let state = 'Daemon is up and running';
     if (this.#coming) {
-      if (this.#coming.left-- > 0) state = 'Reconfiguration in progress';
-      else this.#take();
+      if (this.#coming.left-- <= 0) this.#take();
+      if (this.#coming) state = 'Reconfiguration in progress';
     }
     const host = this.#isOne ? '' : ' Hostname is fake\n';
     return `1000-BIRD ${version}\n1011-Router ID is 10.9.0.1\n${host} Current server time is 2026-11-21 11:32:15.393
@@ -301,7 +310,10 @@ export class FakeBird {
     if (rest.length > 0 || !['exported', 'export'].includes(how) || !this.sessions.has(name)) return null;
     if (this.#isOne && how === 'exported') return '9001 IP address expected\n';
     const prefix = parsePrefix(subject);
-    if (!this.#dialect.families.includes(prefix.includes(':') ? 'ipv6' : 'ipv4')) return null;
+    if (!this.#dialect.families.includes(familyOf(prefix))) {
+      const [own, other] = prefix.includes(':') ? ['IPv4', 'IPv6'] : ['IPv6', 'IPv4'];
+      return `9001 This is an ${own} router, therefore ${other} addresses are not supported\n`;
+    }
     const isUp = this.sessions.get(name) === 'Established';
     if (!this.#isOne && !isUp) return '9001 No valid tables\n';
     if (!isUp || !this.#hasRoute(prefix)) {
@@ -327,6 +339,7 @@ export class FakeBird {
     if (rest.length > 0) return null;
     const reading = '0002-Reading configuration from /etc/bird/bird.conf\n';
     if (how === 'confirm') {
+      if (this.loseConfirmation) this.undo();
       const isWaiting = this.#unconfirmed !== null;
       this.#unconfirmed = null;
       return isWaiting ? '0018 Reconfiguration confirmed\n' : '0019 Nothing to do\n';

@@ -82,11 +82,12 @@ function create(options: ScriptOptions): Check {
   async function look(ctx: CheckContext): Promise<Finding> {
     const result = await ctx.exec.run(argv, {
       timeoutMs: ctx.timeoutMs,
-      maxBytes: parseSize(options.output_limit ?? '4KiB') ?? 0,
+      maxBytes: parseSize(options.output_limit ?? '64KiB') ?? 0,
       signal: ctx.signal,
       env,
       ...(options.user === undefined ? {} : {user: String(options.user)}),
-      ...(options.cwd === undefined ? {} : {cwd: options.cwd}),
+      // Not where the daemon happened to be started.
+      cwd: options.cwd ?? '/',
     });
     const outcome = judged(result, exitMap, ctx.timeoutMs);
     return {

@@ -83,7 +83,7 @@ t.test('every key reaches the command', async (t) => {
     },
     {
       argv: ['/bin/sh', '-c', 'dig | grep x'],
-      options: {timeoutMs: 800, maxBytes: 4096, signal: ctx.signal, user: '65534', env: {}},
+      options: {timeoutMs: 800, maxBytes: 65_536, signal: ctx.signal, user: '65534', env: {}, cwd: '/'},
     },
   ]);
   t.equal(check.title, "/usr/bin/dig +short 53 'a b'");

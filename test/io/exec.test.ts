@@ -165,13 +165,15 @@ t.test('floods are read and dropped', async (t) => {
 });
 
 t.test('at the timeout the whole group ends', async (t) => {
-  const folder = t.testdir({});
+  const folder = t.testdir({
+    child: 'echo $$ >> pids; exec sleep 1000\n',
+    grandchild: 'sh ./child & wait\n',
+    // Holds the pipe open, too.
+    stubborn: "trap '' TERM; echo $$ >> pids; while :; do sleep 0.05; done\n",
+  });
   const pids = join(folder, 'pids');
-  const sleep = `echo $$ >> ${pids}; exec sleep 1000`;
-  const stubborn = `trap '' TERM; echo $$ >> ${pids}; while :; do sleep 0.05; done`;
-  // A child, a grandchild, and one that ignores SIGTERM and holds the pipe open.
-  const tree = `sh -c '${sleep}' & sh -c "sh -c '${sleep}' & wait" & sh -c "${stubborn}" & echo ready; wait`;
-  const result = await sh(tree, {timeoutMs: 400});
+  const tree = 'sh ./child & sh ./grandchild & sh ./stubborn & echo ready; wait';
+  const result = await sh(tree, {timeoutMs: 400, cwd: folder});
   t.match(result, {outcome: 'timeout', reason: 'still running after 400 ms, killed', stdout: 'ready\n'});
   t.ok(result.durationMs < 400 + 500 + 1000, `${result.durationMs} ms`);
   const started = readFileSync(pids, 'utf8').trim().split('\n').map(Number);

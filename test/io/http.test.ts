@@ -156,9 +156,11 @@ t.test('whatever is slow ends at the timeout, with its socket', async (t) => {
   ];
   for (const [name, behave, what] of cases) {
     const server = await tcpServer(t, (socket) => socket.once('data', () => behave(socket)));
-    const answer = await ask(local(server.port), short);
-    t.match(answer, {ok: false, code: 'timeout', reason: `no answer within 100 ms${what}`}, name);
-    await server.idle();
+    for (const keepAlive of [false, true]) {
+      const answer = await ask(local(server.port), {...short, keepAlive});
+      t.match(answer, {ok: false, code: 'timeout', reason: `no answer within 100 ms${what}`}, name);
+      await server.idle();
+    }
   }
   const server = await tcpServer(t, () => {});
   const answer = await ask(`https://127.0.0.1:${server.port}/`, short);
@@ -246,6 +248,12 @@ t.test('TLS', async (t) => {
   t.match(answer, {ok: true, status: 200});
   t.ok(answer.ok && answer.certificateDaysLeft !== null && answer.certificateDaysLeft > 30_000);
   t.match(await ask(url(good, 'localhost'), trusting), {ok: true});
+  const before = good.connections.length;
+  for (let i = 0; i < 2; i++) {
+    const kept = await ask(url(good), {...trusting, keepAlive: true});
+    t.ok(kept.ok && (kept.certificateDaysLeft ?? 0) > 30_000, 'a kept connection still has its certificate');
+  }
+  t.equal(good.connections.length - before, 1);
   t.match(await ask(url(good)), {ok: false, reason: /^TLS: unable to verify the first certificate/});
   t.match(await ask(url(good), {tls: {rejectUnauthorized: false}}), {ok: true});
 
@@ -282,7 +290,7 @@ t.test('TLS', async (t) => {
   const plain = await httpServer(t, (_request, response) => response.end('ok'));
   t.match(await ask(url(plain)), {ok: false, reason: 'TLS: wrong version number'});
   t.match(await ask(url(good), {tls: {ca: 'rubbish', rejectUnauthorized: true}}), {ok: false});
-  for (const server of [good, expired, other, plain]) await server.idle();
+  for (const server of [expired, other, plain]) await server.idle();
 });
 
 t.test('client certificates', async (t) => {

@@ -1,8 +1,10 @@
-import {getEventListeners} from 'node:events';
+import {spawn} from 'node:child_process';
+import {getEventListeners, once} from 'node:events';
 import type net from 'node:net';
 import t from 'tap';
 import {systemNet} from '../../agent/io/socket.js';
-import type {StreamTarget} from '../../agent/types.js';
+import type {Stream, StreamTarget} from '../../agent/types.js';
+import {http} from '../../checks/http.js';
 import {tcp} from '../../checks/tcp.js';
 import {realContext} from '../fake/check-context.js';
 import {closedPort, tcpServer, tlsFile, tlsServer} from '../fake/server.js';
@@ -78,6 +80,28 @@ t.test('everything ends at the timeout', async (t) => {
     message: 'no answer within 50 ms: the TLS handshake did not end',
   });
   await silent.idle();
+});
+
+t.test('a host that does not answer at all', async (t) => {
+  // A stopped process accepts nothing: once its backlog is full, the kernel drops what comes.
+  const listen =
+    "require('net').createServer().listen(0, '127.0.0.1', 1, function () {console.log(this.address().port)})";
+  const child = spawn(process.execPath, ['-e', listen], {stdio: ['ignore', 'pipe', 'inherit']});
+  t.teardown(() => child.kill('SIGKILL'));
+  const [line] = await once(child.stdout, 'data');
+  const port = Number(line);
+  child.kill('SIGSTOP');
+  const held: Stream[] = [];
+  const failure = await (async () => {
+    for (;;) held.push(await systemNet.open(target(port, {timeoutMs: 300})));
+  })().catch((error: unknown) => error);
+  t.match(failure, {message: 'no answer within 300 ms: no connection', code: 'timeout'});
+  const check = http.create({url: `http://127.0.0.1:${port}/`});
+  t.match(await check.run(realContext({timeoutMs: 200})), {
+    verdict: 'fail',
+    reason: 'no answer within 200 ms: no connection',
+  });
+  for (const stream of held) stream.close();
 });
 
 t.test('aborted', async (t) => {

@@ -34,6 +34,10 @@ export interface ReaderApi {
   /** When the newest connection was accepted. */
   connected(nothing: null): number;
   closeAll(nothing: null): void;
+  /** Resolves once the newest session is one KEEPALIVE of ours short of Established. */
+  ready(nothing: null): void;
+  /** Its connection stays; the next one is the newest. */
+  forgetNewest(nothing: null): void;
 }
 
 let held = false;
@@ -85,6 +89,12 @@ serve<ReaderApi>({
     const {side} = await connection();
     await side.ready;
     return side.establish();
+  },
+  async ready() {
+    await (await connection()).side.ready;
+  },
+  forgetNewest() {
+    newest = null;
   },
   connected: async () => (await connection()).at,
   closeAll() {

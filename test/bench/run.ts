@@ -11,6 +11,9 @@ import {sweep} from '../lab/namespace.js';
 const benchmarks: Readonly<Record<string, {readonly timeoutMs: number}>> = {
   latency: {timeoutMs: 120_000},
   checks: {timeoutMs: 240_000},
+  memory: {timeoutMs: 120_000},
+  start: {timeoutMs: 60_000},
+  table: {timeoutMs: 120_000},
 };
 
 const asked = process.argv.slice(2);

@@ -36,6 +36,8 @@ export interface AgentUnderTest {
   readonly agent: Agent;
   readonly checks: DecidedChecks;
   on(listener: (event: AgentEvent) => void): Cancel;
+  /** Ends the session and makes a new one at once, as a change of the hold time does. */
+  reconnect(): void;
   stop(): Promise<void>;
 }
 
@@ -82,10 +84,15 @@ export async function startAgent(
   });
   await announcers.start();
   await agent.start();
+  let holdTimeMs = 90_000;
   return {
     agent,
     checks,
     on: (listener) => bus.on(listener),
+    reconnect() {
+      holdTimeMs += 1000;
+      announcers.reconfigure(withHoldTime(config, holdTimeMs));
+    },
     async stop() {
       await agent.stop('withdraw');
       announcers.stop();
@@ -117,6 +124,11 @@ bgp:
   const {config, problems} = parseConfig({main: {file, text}, services: []}, () => '');
   if (!config) throw new Error(problems.map(formatProblem).join('\n'));
   return {...config, services: services.map((prefixes, i) => decided(`service-${i}`, prefixes, kernel))};
+}
+
+function withHoldTime(config: Config, holdTimeMs: number): Config {
+  const {bgp} = config;
+  return {...config, bgp: bgp && {...bgp, peers: bgp.peers.map((peer) => ({...peer, holdTimeMs}))}};
 }
 
 function decided(name: string, prefixes: readonly string[], kernel: boolean): ServiceConfig {

@@ -52,14 +52,18 @@ export class Helper<Api> {
     });
   }
 
-  /** `module` is relative to `from`, an `import.meta.url`. The process is in our network namespace. */
+  /** `module` is relative to `from`, an `import.meta.url`. `quiet`: what it prints goes nowhere. */
   static start<Api>(
     module: string,
     from: string,
-    {args = [], nodeOptions = []}: {args?: readonly string[]; nodeOptions?: readonly string[]} = {},
+    {nodeOptions = [], quiet = false}: {nodeOptions?: readonly string[]; quiet?: boolean} = {},
   ): Helper<Api> {
     const file = fileURLToPath(new URL(module, from));
-    const child = fork(file, args, {execArgv: [...nodeOptions], serialization: 'advanced'});
+    const child = fork(file, {
+      execArgv: [...nodeOptions],
+      serialization: 'advanced',
+      stdio: ['ignore', quiet ? 'ignore' : 'inherit', 'inherit', 'ipc'],
+    });
     return new Helper<Api>(child, module);
   }
 

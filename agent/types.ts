@@ -166,6 +166,7 @@ export interface StreamTarget {
   readonly sourceAddress?: string;
   readonly ipFamily?: IpFamily;
   readonly tls?: TlsOptions;
+  /** For the whole life of the stream, counted from `open`: what is awaited then, rejects. */
   readonly timeoutMs: number;
   readonly signal: AbortSignal;
 }

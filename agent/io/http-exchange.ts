@@ -1,11 +1,12 @@
 /** One HTTP request on got: bounded in time and size, with nothing left behind. */
 
+import type {IncomingMessage} from 'node:http';
 import type net from 'node:net';
 import {type CreateConnectionFunction, got, type Method, type PlainResponse} from 'got';
-import type {HttpAnswer, HttpRequest, TlsOptions} from '../types.js';
-import {certificateDaysLeft, connectTcp, connectTls} from './connect.js';
-import type {Created, Pool} from './http-pools.js';
-import {proxyHeaderOf} from './http-proxy-header.js';
+import type {HttpAnswer, HttpRequest} from '../types.js';
+import {certificateDaysLeft} from './connect.js';
+import {Connector} from './http-connector.js';
+import type {Pool} from './http-pools.js';
 import {type NetworkFailure, networkFailure} from './net-error.js';
 
 const maxRedirects = 10;
@@ -20,12 +21,6 @@ const base = got.extend({
 });
 type ResponseStream = ReturnType<typeof base.stream>;
 
-interface ConnectOptions {
-  readonly protocol?: string | null | undefined;
-  readonly host?: string | null | undefined;
-  readonly port?: number | string | null | undefined;
-}
-
 /** One request with its redirects. Whatever ends it, `#finish` leaves no timer, listener or socket behind. */
 export class Exchange {
   readonly answer: Promise<HttpAnswer>;
@@ -34,15 +29,12 @@ export class Exchange {
   readonly #request: HttpRequest;
   readonly #start: number;
   readonly #pool: Pool | null;
+  readonly #connector: Connector;
   readonly #timer: NodeJS.Timeout;
-  /** Sockets that are ours to close: all without a pool, with one those that it was not yet given. */
-  readonly #sockets = new Set<net.Socket>();
   readonly #chunks: Buffer[] = [];
   #resolve: (answer: HttpAnswer) => void = () => undefined;
   #isFinished = false;
   #stream: ResponseStream | null = null;
-  #connecting: net.Socket | null = null;
-  #isInHandshake = false;
   #response: PlainResponse | null = null;
   #remoteAddress: string | null = null;
   #daysLeft: number | null = null;
@@ -52,6 +44,7 @@ export class Exchange {
     this.#request = request;
     this.#start = start;
     this.#pool = pool;
+    this.#connector = new Connector(request, pool !== null);
     this.answer = new Promise((resolve) => {
       this.#resolve = resolve;
     });
@@ -79,66 +72,17 @@ export class Exchange {
         ...(followRedirects ? {followRedirect: this.#mayFollow, maxRedirects: maxRedirects + 1} : {}),
         ...(pool ? {agent: {http: pool.http, https: pool.https}} : {}),
         // got's type does not know that Node allows to give the socket later, through the callback.
-        createConnection: this.#connect as CreateConnectionFunction,
+        createConnection: this.#connector.connect as CreateConnectionFunction,
       });
       this.#stream = stream;
       stream.on('response', this.#onResponse);
       stream.on('data', this.#onData);
       stream.on('end', this.#onEnd);
       stream.on('error', this.#onError);
+      stream.on('upgrade', this.#onUpgrade);
     } catch (error) {
       this.#fail(networkFailure(error));
     }
-  }
-
-  /** Opens a connection for the request or one of its redirects, as Node's `createConnection` does. */
-  readonly #connect = (options: ConnectOptions, created: Created): net.Socket | undefined => {
-    const isTls = options.protocol === 'https:';
-    const host = options.host ?? '';
-    const {proxyProtocol, sourceAddress, ipFamily} = this.#request;
-    // `connectIp` stands for the host of the URL, not for one that a redirect leads to.
-    const isOwnHost = host === hostOf(this.#request.url);
-    const endpoint = {
-      host,
-      port: Number(options.port || (isTls ? 443 : 80)),
-      sourceAddress,
-      ipFamily,
-      connectIp: isOwnHost ? this.#request.connectIp : undefined,
-    };
-    const secured = (over?: net.Socket) => {
-      const name = this.#certificateName(host, isOwnHost);
-      const socket = connectTls(endpoint, this.#request.tls ?? verifying, name, {
-        alpn: ['http/1.1'],
-        ...(over ? {socket: over} : {}),
-      });
-      this.#isInHandshake = true;
-      socket.once('secureConnect', () => {
-        this.#isInHandshake = false;
-      });
-      return socket;
-    };
-    if (proxyProtocol === undefined) {
-      const socket = isTls ? secured() : connectTcp(endpoint);
-      this.#connecting = socket;
-      if (!this.#pool) this.#sockets.add(socket);
-      return socket;
-    }
-    const raw = connectTcp(endpoint);
-    this.#connecting = raw;
-    this.#sockets.add(raw);
-    raw.once('error', (error) => created(error, raw));
-    raw.once('connect', () => {
-      raw.write(proxyHeaderOf(raw, proxyProtocol));
-      if (this.#pool) this.#sockets.delete(raw);
-      created(null, isTls ? secured(raw) : raw);
-    });
-    return undefined;
-  };
-
-  /** As curl and Node do it: the Host header names the site also to TLS. */
-  #certificateName(host: string, isOwnHost: boolean): string {
-    const header = isOwnHost ? this.#request.headers.host : undefined;
-    return header === undefined ? host : (hostOf(`https://${header}`) ?? host);
   }
 
   /** got would report one redirect too many only after it had read the whole body. */
@@ -185,6 +129,21 @@ export class Exchange {
     });
   };
 
+  /** 101 Switching Protocols: an answer without a body, and a connection that is ours to close. */
+  readonly #onUpgrade = (response: IncomingMessage, socket: net.Socket): void => {
+    this.#connector.own(socket);
+    this.#finish({
+      ok: true,
+      status: response.statusCode ?? 101,
+      statusText: response.statusMessage ?? '',
+      headers: joined(response.headers),
+      body: '',
+      durationMs: this.#elapsed(),
+      remoteAddress: socket.remoteAddress ?? null,
+      certificateDaysLeft: certificateDaysLeft(socket),
+    });
+  };
+
   readonly #onError = (error: Error): void => {
     if (this.#isFinished) return;
     const failure = networkFailure(error);
@@ -207,8 +166,7 @@ export class Exchange {
   /** What a timeout waited for, where it was not simply the answer. */
   #waitingFor(): string {
     if (this.#response) return `: the body of ${this.#response.statusCode} did not end`;
-    if (this.#connecting?.connecting) return ': no connection';
-    return this.#isInHandshake ? ': the TLS handshake did not end' : '';
+    return this.#connector.waitingFor;
   }
 
   #fail({reason, code}: NetworkFailure): void {
@@ -221,24 +179,13 @@ export class Exchange {
     clearTimeout(this.#timer);
     this.#request.signal.removeEventListener('abort', this.#onAbort);
     this.#stream?.destroy();
-    for (const socket of this.#sockets) {
-      // An error may still be on its way, and nobody else listens any more.
-      socket.on('error', () => undefined);
-      socket.destroy();
-    }
+    this.#connector.close();
     this.#resolve(answer);
   }
 
   #elapsed(): number {
     return performance.now() - this.#start;
   }
-}
-
-const verifying: TlsOptions = {rejectUnauthorized: true};
-
-/** The host of a URL without brackets, or null. */
-function hostOf(url: string): string | null {
-  return URL.canParse(url) ? new URL(url).hostname.replace(/^\[|\]$/g, '') : null;
 }
 
 function isHttp(location: string, from: string): boolean {

@@ -202,6 +202,28 @@ t.test('compressed answers are read', async (t) => {
   t.match(await ask(local(server.port)), {ok: true, body: 'asked for identity'});
 });
 
+t.test('an upgrade is an answer', async (t) => {
+  const server = await tcpServer(t, (socket) =>
+    socket.once('data', () =>
+      socket.write(
+        'HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: upgrade\r\n\r\nbytes',
+      ),
+    ),
+  );
+  const headers = {connection: 'Upgrade', upgrade: 'websocket'};
+  for (const keepAlive of [false, true]) {
+    t.match(await ask(local(server.port), {headers, keepAlive}), {
+      ok: true,
+      status: 101,
+      statusText: 'Switching Protocols',
+      headers: {upgrade: 'websocket'},
+      body: '',
+      remoteAddress: '127.0.0.1',
+    });
+    await server.idle();
+  }
+});
+
 t.test('redirects', async (t) => {
   const seen: IncomingMessage[] = [];
   const other = await httpServer(t, (request, response) => {

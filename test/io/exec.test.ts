@@ -8,6 +8,7 @@ import {findUser} from '../../agent/io/user.js';
 import type {ExecOptions} from '../../agent/types.js';
 import {script} from '../../checks/script.js';
 import {realContext} from '../fake/check-context.js';
+import {newFolder} from '../fake/folder.js';
 
 const resources = () =>
   process
@@ -69,7 +70,7 @@ t.test('output, exit codes and signals', async (t) => {
 });
 
 t.test('what cannot be started', async (t) => {
-  const folder = t.testdir({text: 'just text\n', shebang: '#!/no/such/shell\n'});
+  const folder = newFolder(t, {text: 'just text\n', shebang: '#!/no/such/shell\n'});
   const file = (name: string) => join(folder, name);
   chmodSync(file('shebang'), 0o755);
   const cases: [string[], Partial<ExecOptions>, RegExp][] = [
@@ -123,7 +124,7 @@ t.test('another user', async (t) => {
   t.match(await sh(show, {user: 'nobody'}), {stdout: /^65534\n65534\n65534\n\/nonexistent nobody\n$/});
   t.match(await sh('id -u', {user: '65534'}), {stdout: '65534\n'}, 'by number');
   t.match(await sh('id -u', {user: 'root'}), {stdout: '0\n'}, 'ourselves');
-  const folder = t.testdir({x: '#!/bin/sh\n'});
+  const folder = newFolder(t, {x: '#!/bin/sh\n'});
   chmodSync(join(folder, 'x'), 0o755);
   chmodSync(folder, 0o700);
   t.match(await run([join(folder, 'x')], {user: 'nobody'}), {
@@ -141,7 +142,7 @@ t.test('why a program did not start, where the system tells only a code', async 
 });
 
 t.test('users', async (t) => {
-  const folder = t.testdir({
+  const folder = newFolder(t, {
     passwd: '# comment\nweb:x:1001:1002:Web:/srv/web:/bin/bash\nbroken:x:one:2::/:\nbare:x:7:8:::\n',
   });
   const find = (name: string) => findUser(name, join(folder, 'passwd'));
@@ -165,7 +166,7 @@ t.test('floods are read and dropped', async (t) => {
 });
 
 t.test('at the timeout the whole group ends', async (t) => {
-  const folder = t.testdir({
+  const folder = newFolder(t, {
     child: 'echo $$ >> pids; exec sleep 1000\n',
     grandchild: 'sh ./child & wait\n',
     // Holds the pipe open, too.
@@ -184,7 +185,7 @@ t.test('at the timeout the whole group ends', async (t) => {
 });
 
 t.test('SIGTERM first: a program can clean up', async (t) => {
-  const folder = t.testdir({});
+  const folder = newFolder(t);
   const mark = join(folder, 'cleaned');
   const result = await sh(`trap 'touch ${mark}; exit 0' TERM; echo ready; while :; do sleep 0.01; done`, {
     timeoutMs: 300,
@@ -194,7 +195,7 @@ t.test('SIGTERM first: a program can clean up', async (t) => {
 });
 
 t.test('a process that left the group and holds the pipe does not hold the run', async (t) => {
-  const folder = t.testdir({});
+  const folder = newFolder(t);
   const file = join(folder, 'pid');
   const away = `setsid sh -c 'echo $$ > ${file}; exec sleep 1000' & while [ ! -s ${file} ]; do sleep 0.01; done`;
   const result = await sh(`${away}; echo done`);
@@ -206,7 +207,7 @@ t.test('a process that left the group and holds the pipe does not hold the run',
 
 t.test('aborted', async (t) => {
   const abort = new AbortController();
-  const folder = t.testdir({});
+  const folder = newFolder(t);
   const file = join(folder, 'pid');
   const running = sh(`echo $$ > ${file}; exec sleep 1000`, {signal: abort.signal});
   await until(() => existsSync(file) && readFileSync(file, 'utf8').endsWith('\n'));
@@ -269,7 +270,7 @@ t.test('many runs leave nothing behind', async (t) => {
 });
 
 t.test('the script check runs real commands', async (t) => {
-  const folder = t.testdir({
+  const folder = newFolder(t, {
     'check.sh': '#!/bin/sh\necho "WARN: $1 $LEVEL"\nexit 1\n',
     'text.sh': 'echo x\n',
   });

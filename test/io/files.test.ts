@@ -2,9 +2,10 @@ import {mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync} from 'node:fs
 import {join} from 'node:path';
 import t from 'tap';
 import {systemFiles} from '../../agent/io/files.js';
+import {newFolder} from '../fake/folder.js';
 
 t.test('reading', async (t) => {
-  const folder = t.testdir({text: 'grüezi\n', folder: {}});
+  const folder = newFolder(t, {text: 'grüezi\n', folder: null});
   t.equal(await systemFiles.readText(join(folder, 'text')), 'grüezi\n');
   t.equal(await systemFiles.readText(join(folder, 'absent')), null);
   t.equal(await systemFiles.readText(join(folder, 'text/below-a-file')), null);
@@ -32,7 +33,7 @@ function watching(t: {teardown(fn: () => void): void}, path: string): (act: () =
 }
 
 t.test('a file that comes, changes, is replaced and goes', async (t) => {
-  const folder = t.testdir({});
+  const folder = newFolder(t);
   const file = join(folder, 'drained');
   const change = watching(t, file);
   await change(() => writeFileSync(file, ''));
@@ -45,7 +46,7 @@ t.test('a file that comes, changes, is replaced and goes', async (t) => {
 });
 
 t.test('folders that come and go', async (t) => {
-  const base = t.testdir({});
+  const base = newFolder(t);
   const folder = join(base, 'run', 'web');
   const file = join(folder, 'drained');
   const change = watching(t, file);
@@ -62,7 +63,7 @@ t.test('folders that come and go', async (t) => {
 });
 
 t.test('other files of the folder, and after the end', async (t) => {
-  const folder = t.testdir({});
+  const folder = newFolder(t);
   let told = 0;
   const cancel = systemFiles.watch(join(folder, 'mine'), () => told++);
   const change = watching(t, join(folder, 'other'));

@@ -323,6 +323,7 @@ export interface Announcer extends Installer<Route> {
 // BGP, as the outside sees it
 
 export type PeerWord = 'idle' | 'connect' | 'active' | 'open-sent' | 'open-confirm' | 'established';
+export type BfdWord = 'admin-down' | 'down' | 'init' | 'up';
 
 export interface PeerSnapshot {
   readonly name: string;
@@ -335,6 +336,8 @@ export interface PeerSnapshot {
   readonly announced: number;
   readonly received: number;
   readonly lastError: string | null;
+  /** Its BFD session; absent where none is configured. */
+  readonly bfd?: BfdWord;
 }
 
 // ---------------------------------------------------------------------------------------------

@@ -115,6 +115,7 @@ export class Daemon {
       kernelAddresses: addresses?.snapshot() ?? null,
       announcers: announcers.map((announcer) => ({name: announcer.name, snapshot: announcer.snapshot()})),
       peers: this.#announcers.peers(),
+      load: this.#agent.load,
     });
   }
 

@@ -12,6 +12,8 @@ export interface CheckType<Options extends object = object> {
   create(options: Options): Check;
   /** Hosts the check connects to: one that is a VIP of its own service is a configuration error under `when_up`. */
   connectsTo?(options: Options): readonly string[];
+  /** What to say when these options call something degraded that many expect to be a failure; null: nothing. */
+  degradedByDefault?(options: Options): string | null;
   /** A copy for printing, with what may be secret replaced by `[secret]`. */
   withoutSecrets?(options: Options): Options;
 }

@@ -61,6 +61,10 @@ export const script: CheckType<ScriptOptions> = {
         : options.command.map((word) => (typeof word === 'string' ? maskText(word) : word)),
     ...(options.env === undefined ? {} : {env: maskRecord(options.env)}),
   }),
+  degradedByDefault: ({exit_map}) =>
+    exit_map === undefined
+      ? 'exit code 1 means degraded, and a degraded service stays announced: write `exit_map` (or `when_degraded`)'
+      : null,
 };
 
 function create(options: ScriptOptions): Check {
@@ -108,10 +112,14 @@ function create(options: ScriptOptions): Check {
   }
 }
 
-/** A shell says by 126 and 127 that a command is missing or not executable (POSIX XCU 2.8.2): no evidence. */
+/**
+ * Without a map of its own a script is taken as Consul and Nagios take it: 1 is a warning. A shell says by 126 and 127
+ * that a command is missing or not executable (POSIX XCU 2.8.2): no evidence.
+ */
 function exitMapOf({command, exit_map: given}: ScriptOptions): Readonly<Record<string, Verdict>> {
   const isShell = typeof command === 'string' && given?.['*'] === undefined;
-  return {0: 'pass', '*': 'fail', ...(isShell ? {126: 'error', 127: 'error'} : {}), ...given};
+  const missing: Readonly<Record<string, Verdict>> = isShell ? {126: 'error', 127: 'error'} : {};
+  return {0: 'pass', '*': 'fail', ...missing, ...(given ?? {1: 'degraded'})};
 }
 
 function judged(

@@ -1,3 +1,4 @@
+import {setMaxListeners} from 'node:events';
 import type {Command} from 'commander';
 import {loadConfig} from '../config/load.js';
 import type {Config, ServiceConfig} from '../config/types.js';
@@ -37,6 +38,8 @@ export function addCheck(program: Command, terminal: Terminal, done: Done): void
       const {systemEffects} = await import('../io/effects.js');
       const effects = systemEffects();
       const interrupted = new AbortController();
+      // Every check that runs listens to it.
+      setMaxListeners(0, interrupted.signal);
       const cancel = terminal.onInterrupt(() => interrupted.abort());
       const slots = new Slots(config.maxRunningChecks);
       const outcomes: ServiceOutcome[] = [];

@@ -16,6 +16,8 @@ export type CheckTypes = ReadonlyMap<string, CheckType>;
 export interface ReadCheck {
   readonly config: CheckConfig;
   readonly connectsTo: readonly string[];
+  /** Why it may be degraded where a failure was meant; null: it is not. */
+  readonly degradedByDefault: string | null;
   readonly value: Value;
 }
 
@@ -83,6 +85,7 @@ function readCheck(
   return {
     config: {name: section.get('name') ?? typeName, type: typeName, options, ...timing},
     connectsTo: type.connectsTo?.(options) ?? [],
+    degradedByDefault: type.degradedByDefault?.(options) ?? null,
     value,
   };
 }

@@ -18,6 +18,7 @@ export function checkMeaning(service: ReadService, main: MainParts): void {
   refuseSessionAddresses(service, main);
   refuseChecksOfOwnAddresses(service);
   checkFamilies(service, main);
+  remarkOnDegraded(service);
   checkBird(service, main);
   for (const {block, value} of service.blocks) checkNextHop(block.nextHop, service, value);
   const {config, section} = service;
@@ -81,6 +82,12 @@ function refuseChecksOfOwnAddresses({checks, config}: ReadService): void {
       `connects to ${address}, which is put on only while service ${config.name} is up: set kernel.addresses: always`,
     );
   }
+}
+
+/** Without `when_degraded` nothing tells a degraded service from one that is up: some scripts mean "failed" by 1. */
+function remarkOnDegraded({checks, config}: ReadService): void {
+  if (config.whenDegraded !== null) return;
+  for (const {degradedByDefault, value} of checks) if (degradedByDefault) value.warning(degradedByDefault);
 }
 
 function checkNextHop(nextHop: NextHop, {config, prefixes}: ReadService, place: Value): void {

@@ -68,7 +68,7 @@ function configError({file, line, column, message}: Status['config']['errors'][n
 }
 
 /** `3 services: 2 up, 1 down; 2 of 3 routes announced; 1 of 2 peers established`. */
-function summary({services, routes, peers}: Status): Cell {
+function summary({services, routes, peers, load}: Status): Cell {
   const spans: Span[] = [{text: count(services.length, 'service')}];
   const states = ['up', 'degraded', 'down', 'unknown'] as const;
   let separator = ': ';
@@ -85,6 +85,12 @@ function summary({services, routes, peers}: Status): Cell {
   spans.push({text: `; ${routesText}`});
   const established = peers.filter(({state}) => state === 'established').length;
   if (peers.length > 0) spans.push({text: `; ${established} of ${peers.length} peers established`});
+  if (load.waiting > 0) {
+    spans.push(
+      {text: '; '},
+      {text: `${count(load.waiting, 'check')} waiting for others to end`, style: 'yellow'},
+    );
+  }
   return spans;
 }
 

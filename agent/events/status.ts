@@ -32,6 +32,8 @@ export interface StatusInput {
   readonly kernelAddresses: AnnouncerSnapshot | null;
   readonly announcers: readonly {readonly name: string; readonly snapshot: AnnouncerSnapshot}[];
   readonly peers: readonly PeerSnapshot[];
+  /** How many checks run now, and how many wait for others to end (`max_running_checks`). */
+  readonly load: {readonly running: number; readonly waiting: number};
 }
 
 // Type aliases, not interfaces: only those are assignable to Json.
@@ -47,6 +49,8 @@ export type Status = {
   readonly services: readonly ServiceStatus[];
   readonly routes: readonly RouteStatus[];
   readonly peers: readonly PeerStatus[];
+  /** Checks. */
+  readonly load: {readonly running: number; readonly waiting: number};
 };
 
 export type ConfigError = {
@@ -137,6 +141,7 @@ export function buildStatus(input: StatusInput): Status {
       received: peer.received,
       last_error: peer.lastError,
     })),
+    load: {running: input.load.running, waiting: input.load.waiting},
   };
 }
 

@@ -16,7 +16,7 @@ export interface CheckLoopOptions {
 }
 
 /** How long after its timeout a check that has not ended is reported as an error. It is never run twice at once. */
-const graceMs = 1000;
+const graceMs = 2000;
 
 /** Runs one check again and again: on a grid that does not drift, or when cron, a wake-up or a counted change says so. */
 export class CheckLoop {

@@ -142,9 +142,14 @@ checks:
   - {name: ipvs, type: ipvs, vip: 192.0.2.1, port: 80, protocol: tcp, min_up: 2, max_down: 1, min_weight: 1, count: weight, expected: seen, degraded_below: 50%, exclude: [10.0.0.1:80], ports: any}
   - {name: mark, type: ipvs, fwmark: 1, expected: 4}
   - {name: script, type: script, command: [/bin/check, --password=hush-5], user: nobody, env: {API_TOKEN: hush-6}, cwd: /tmp, exit_map: {0: pass, 2: hold, "*": fail}, output_limit: 1KB}
-  - {name: line, type: script, command: "/bin/check | grep ok"}
+  - {name: line, type: script, command: "/bin/check | grep ok", exit_map: {0: pass, 1: fail}}
 `;
   t.same(problemsOf(bgpMain, {'web.yaml': sound}), []);
+  t.match(
+    problemsOf(bgpMain, {'web.yaml': sound.replace(', exit_map: {0: pass, 1: fail}', '')}),
+    [/web\.yaml:31:5: warning: checks\[5\]: exit code 1 means degraded/],
+    'a script without a map is remarked on',
+  );
   const {config} = parseConfig(
     {main: {file: '/m.yaml', text: bgpMain}, services: [{file: 'web.yaml', text: sound}]},
     () => '',

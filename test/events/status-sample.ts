@@ -110,6 +110,7 @@ export const web6 = parsePrefix('fda4:5ff2:8477:1755::/128');
 export const dns = parsePrefix('192.168.0.17/32');
 
 export const sampleInput: StatusInput = {
+  load: {running: 1, waiting: 0},
   version: '0.1.0',
   mode: 'run',
   routerId: '10.0.240.156',

@@ -133,6 +133,7 @@ t.test('the shape that scripts depend on', async (t) => {
         last_error: 'connect ECONNREFUSED 10.255.255.2:179',
       },
     ],
+    load: {running: 1, waiting: 0},
   });
 });
 

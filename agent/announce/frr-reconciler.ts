@@ -229,7 +229,7 @@ export class FrrReconciler {
       const keys = unsupportedByFrr(config, item);
       const refused = this.#refused.get(prefix);
       entry.obstacle = allowed(prefix) ? null : 'not covered by `allow`';
-      if (keys.length > 0) entry.obstacle ??= `FRR cannot be told ${keys.join(', ')} of a single route`;
+      if (keys.length > 0) entry.obstacle ??= untold(keys, config);
       if (refused && refused.item === item) entry.obstacle ??= refused.why;
       const map = this.#mapOf(item, as);
       entry.obstacle ??= unsendable(map);
@@ -397,4 +397,10 @@ export class FrrReconciler {
     const fields = {announcer: 'frr', ...(prefixes ? {prefixes} : {})};
     this.#options.emit({kind: 'note', level, message, fields});
   }
+}
+
+function untold(keys: readonly string[], {onlyConfigured}: FrrConfig): string {
+  return onlyConfigured
+    ? `only_configured announces FRR's own lines as they are, without ${keys.join(', ')}`
+    : `FRR cannot be told ${keys.join(', ')} of a single route`;
 }

@@ -37,7 +37,9 @@ export async function askVtysh(
   const last = answers.at(-1);
   if (!last || !isRunning)
     throw new FrrError(`${vtysh}: ${firstLine(stderr) ?? firstLine(stdout) ?? reason}`);
-  if (code !== 0) answers[answers.length - 1] = {...last, status: vtyStatus.WARNING};
+  // vtysh stops where a command was refused; old versions of it exit with 0 all the same.
+  if (code !== 0 || answers.length < commands.length)
+    answers[answers.length - 1] = {...last, status: vtyStatus.WARNING};
   return answers;
 }
 

@@ -13,6 +13,7 @@ import type {PeerAction, PeerEvent, PeerSettings, PeerState, TimerName} from './
 import {Outflow} from './outflow.js';
 import type {AttributeContext} from './wire/attribute-rows.js';
 import {decodeMessage, encodeSimple} from './wire/codec.js';
+import type {WireFault} from './wire/fault.js';
 import {type Frame, Framer} from './wire/frame.js';
 import {familyFor} from './wire/iana.js';
 import type {Notification, RouteRefresh, Update} from './wire/message.js';
@@ -134,6 +135,14 @@ export class Session {
   /** Resolves once the socket took everything that was due, or there is no session. */
   sent(): Promise<void> {
     return this.#outflow.idle();
+  }
+
+  /** Ends the session, or what is to become one, because of a fault that did not come over it; begins anew by itself. */
+  fail(fault: WireFault): void {
+    const {state} = this.#peer;
+    if (state === 'open-sent' || state === 'open-confirm' || state === 'established') {
+      this.#happen({kind: 'fault', fault});
+    }
   }
 
   /** Ends the session and all attempts. Resolves when the peer closed its side too, or was given up on after a second. */

@@ -52,10 +52,13 @@ export const linux = {
   IPPROTO_IPV6: 41,
   IP_TOS: 1,
   IP_TTL: 2,
+  IP_RECVTTL: 12,
   IP_FREEBIND: 15,
   IP_MINTTL: 21,
   IPV6_UNICAST_HOPS: 16,
   IPV6_V6ONLY: 26,
+  IPV6_RECVHOPLIMIT: 51,
+  IPV6_HOPLIMIT: 52,
   IPV6_TCLASS: 67,
   IPV6_MINHOPCOUNT: 73,
   IPV6_FREEBIND: 78,
@@ -77,6 +80,12 @@ export interface Received {
   readonly from: Buffer;
 }
 
+/** Memory that structures of the kernel can point to; it lives as long as the process. */
+export interface NativeMemory {
+  readonly address: bigint;
+  readonly bytes: Buffer;
+}
+
 /** Each call throws `SystemError` on failure, `NativeUnavailableError` where koffi cannot be loaded. */
 export interface Native {
   /** A new socket, non-blocking and closed on exec. */
@@ -95,6 +104,11 @@ export interface Native {
   /** Bytes put into `buffer`; 0 is the end of a stream; null when nothing is there now (EAGAIN). */
   receive(fd: number, buffer: Buffer, flags: number): number | null;
   receiveFrom(fd: number, buffer: Buffer, flags: number): Received | null;
+  /** As `receive`, with a `struct msghdr` that lies at an address. */
+  receiveMessage(fd: number, header: bigint, flags: number): number | null;
+  allocate(length: number): NativeMemory;
+  /** Octets of a pointer, and of a `size_t`. */
+  wordSize(): number;
   /**
    * Calls `onReadable` whenever `fd` can be read (also on an error or the end), as long as it can:
    * receive until null. Cancel before closing `fd`. Keeps the process alive until then.
@@ -135,6 +149,12 @@ export const native: Native = {
     );
     return length === null ? null : {length, from: sender.subarray(0, senderLength.readUInt32LE())};
   },
+  receiveMessage: (fd, header, flags) => received('recvmsg', libc().recvmsg(fd, header, flags)),
+  allocate(length) {
+    const pointer: unknown = koffi().alloc('uint8_t', length);
+    return {address: koffi().address(pointer), bytes: Buffer.from(koffi().view(pointer, length))};
+  },
+  wordSize: () => koffi().sizeof('void *'),
   poll(fd, onReadable) {
     let cancelled = false;
     // What a callback of koffi throws is lost without a trace. An immediate runs in the same turn of the
@@ -162,6 +182,13 @@ export function sockaddr(address: IpAddress, port: number): Buffer {
   buffer.writeUInt16BE(port, 2);
   buffer.set(bytesOf(address), ipv4 ? 4 : 8);
   return buffer;
+}
+
+/** The kernel's `sockaddr_un` of a socket in the file system; `path` is at most 107 bytes long. */
+export function unixSockaddr(path: string): Buffer {
+  const bytes = Buffer.from(`\0\0${path}\0`);
+  bytes.writeUInt16LE(linux.AF_UNIX, 0);
+  return bytes;
 }
 
 /** The kernel's `sockaddr_nl`; port 0 lets the kernel choose. `groups` is the old bit mask, bit n-1 for group n. */
@@ -237,6 +264,7 @@ interface Libc {
   sendto(fd: number, data: Bytes, length: number, flags: number, to: Bytes, toLength: number): number;
   recv(fd: number, data: Bytes, length: number, flags: number): number;
   recvfrom(fd: number, data: Bytes, length: number, flags: number, from: Bytes, fromLength: Bytes): number;
+  recvmsg(fd: number, header: bigint, flags: number): number;
 }
 
 function libc(): Libc {
@@ -255,6 +283,7 @@ function libc(): Libc {
     sendto: process.func('long sendto(int, const void *, ulong, int, const void *, uint32_t)'),
     recv: process.func('long recv(int, void *, ulong, int)'),
     recvfrom: process.func('long recvfrom(int, void *, ulong, int, void *, void *)'),
+    recvmsg: process.func('long recvmsg(int, void *, int)'),
   };
   return bound;
 }

@@ -2,7 +2,7 @@
 
 import type {IpAddress} from '../../types.js';
 import {describeCapability, encodeCapabilities} from './capabilities.js';
-import {ErrorCode, errorNames, messageTypeName} from './iana.js';
+import {CeaseSubcode, ErrorCode, errorNames, messageTypeName} from './iana.js';
 import type {Capability, Notification} from './message.js';
 import {octets} from './wording.js';
 
@@ -57,9 +57,10 @@ export type WireFault =
       readonly messageType: number;
     }
   | {readonly cause: 'hold-timer-expired'}
-  | {readonly cause: 'send-hold-timer-expired'};
+  | {readonly cause: 'send-hold-timer-expired'}
+  | {readonly cause: 'bfd-down'; readonly reason: string};
 
-/** The NOTIFICATION that answers a fault (RFC 4271 §6, RFC 5492 §5, RFC 6608, RFC 9687). */
+/** The NOTIFICATION that answers a fault (RFC 4271 §6, RFC 5492 §5, RFC 6608, RFC 9687, RFC 9384). */
 export function toNotification(fault: WireFault): Notification {
   switch (fault.cause) {
     case 'not-synchronized':
@@ -90,6 +91,8 @@ export function toNotification(fault: WireFault): Notification {
       return notification(ErrorCode.holdTimer, 0);
     case 'send-hold-timer-expired':
       return notification(ErrorCode.sendHoldTimer, 0);
+    case 'bfd-down':
+      return notification(ErrorCode.cease, CeaseSubcode.bfdDown);
     default:
       return notification(ErrorCode.update, updateSubcodes[fault.cause], fault.data);
   }

@@ -7,6 +7,7 @@ import {toHex} from './golden.js';
 const cases: readonly (readonly [WireFault, notification: string, text: string])[] = [
   [{cause: 'hold-timer-expired'}, '4/0', 'hold timer expired'],
   [{cause: 'send-hold-timer-expired'}, '8/0', 'send hold timer expired'],
+  [{cause: 'bfd-down', reason: 'path down'}, '6/10', 'BFD down: path down'],
   [
     {cause: 'unexpected-message', state: 'open-sent', messageType: 4},
     '5/1 04',

@@ -1,0 +1,132 @@
+/** BFD as the main thread sees it: sessions that live in a thread of their own, which runs while there are any. */
+
+import {heartbeat, startThread, type Thread} from '../io/thread.js';
+import type {BfdWord, Cancel, Clock, Emit} from '../types.js';
+import type {BfdTimers} from './fsm-types.js';
+import type {BfdChange, BfdTarget, FromBfd, ToBfd} from './messages.js';
+import {BEAT_MS} from './sessions.js';
+
+export interface BfdHandle {
+  readonly state: BfdWord;
+  configure(timers: BfdTimers): void;
+  /** AdminDown. Resolves when the peer has seen it, or had the time to. */
+  close(): Promise<void>;
+}
+
+/** What gives sessions to those who want to know of a peer. */
+export interface Bfd {
+  open(target: BfdTarget, onChange: (change: BfdChange) => void): BfdHandle;
+}
+
+interface Entry {
+  target: BfdTarget;
+  state: BfdWord;
+  readonly onChange: (change: BfdChange) => void;
+  onClosed: (() => void) | null;
+}
+
+/** Beyond what the thread takes for a farewell. */
+const CLOSE_MS = 1_500;
+/** A thread that ended by itself is started again after this. */
+const RESTART_MS = 1_000;
+
+type BfdThread = Thread<ToBfd, FromBfd>;
+
+export class BfdClient implements Bfd {
+  readonly #clock: Clock;
+  readonly #emit: Emit;
+  readonly #heart = heartbeat();
+  readonly #entries = new Map<number, Entry>();
+  #thread: BfdThread | null = null;
+  #stopBeating: Cancel = () => undefined;
+  #stopWaiting: Cancel = () => undefined;
+  #lastId = 0;
+
+  constructor({clock, emit}: {readonly clock: Clock; readonly emit: Emit}) {
+    this.#clock = clock;
+    this.#emit = emit;
+  }
+
+  open(target: BfdTarget, onChange: (change: BfdChange) => void): BfdHandle {
+    const id = ++this.#lastId;
+    const entry: Entry = {target, state: 'down', onChange, onClosed: null};
+    this.#entries.set(id, entry);
+    // A thread that is started opens all there are.
+    if (this.#thread) this.#thread.post({kind: 'open', id, target});
+    else this.#start();
+    return {
+      get state() {
+        return entry.state;
+      },
+      configure: (timers) => {
+        entry.target = {...entry.target, timers};
+        this.#thread?.post({kind: 'configure', id, timers});
+      },
+      close: () => this.#close(id, entry),
+    };
+  }
+
+  #start(): void {
+    this.#stopWaiting();
+    const thread: BfdThread = startThread(new URL('./worker.js', import.meta.url), this.#heart.shared);
+    this.#thread = thread;
+    thread.on({message: (message) => this.#hear(message), ended: (reason) => this.#ended(reason)});
+    for (const [id, {onClosed, target}] of this.#entries) {
+      if (!onClosed) thread.post({kind: 'open', id, target});
+    }
+    this.#stopBeating();
+    this.#beat();
+  }
+
+  #beat(): void {
+    this.#heart.beat();
+    this.#stopBeating = this.#clock.after(BEAT_MS / 2, () => this.#beat());
+  }
+
+  #close(id: number, entry: Entry): Promise<void> {
+    return new Promise((resolve) => {
+      const cancel = this.#clock.after(CLOSE_MS, () => entry.onClosed?.());
+      entry.onClosed = () => {
+        cancel();
+        entry.onClosed = null;
+        this.#entries.delete(id);
+        if (this.#entries.size === 0) this.#stop();
+        resolve();
+      };
+      if (this.#thread) this.#thread.post({kind: 'close', id});
+      else entry.onClosed();
+    });
+  }
+
+  #stop(): void {
+    this.#stopBeating();
+    this.#stopWaiting();
+    this.#thread?.end();
+    this.#thread = null;
+  }
+
+  #hear(message: FromBfd): void {
+    if (message.kind === 'trouble') {
+      this.#emit({kind: 'note', level: 'error', message: message.message, fields: {}});
+      return;
+    }
+    const entry = this.#entries.get(message.id);
+    if (message.kind === 'closed') entry?.onClosed?.();
+    else if (entry) {
+      entry.state = message.change.to;
+      if (!entry.onClosed) entry.onChange(message.change);
+    }
+  }
+
+  /** Peers notice it by our silence; what they do about it reaches us over BGP. */
+  #ended(reason: string): void {
+    this.#thread = null;
+    this.#stopBeating();
+    this.#emit({kind: 'note', level: 'error', message: `the bfd thread ended: ${reason}`, fields: {}});
+    for (const entry of [...this.#entries.values()]) {
+      entry.state = 'down';
+      entry.onClosed?.();
+    }
+    if (this.#entries.size > 0) this.#stopWaiting = this.#clock.after(RESTART_MS, () => this.#start());
+  }
+}

@@ -1,0 +1,35 @@
+/** What the main thread and the BFD thread tell each other; types only. */
+
+import type {BfdRoute} from '../io/bfd-network.js';
+import type {BfdWord} from '../types.js';
+import type {BfdTimers} from './fsm-types.js';
+
+/** One session, as configured. */
+export interface BfdTarget extends BfdRoute {
+  readonly timers: BfdTimers;
+  readonly passive: boolean;
+  /** Packets that arrive with less are not the peer's. */
+  readonly minimumTtl: number;
+}
+
+/** How a session changed. */
+export interface BfdChange {
+  readonly from: BfdWord;
+  readonly to: BfdWord;
+  /** For people; null where there is nothing to say. */
+  readonly reason: string | null;
+  /** The peer took it down by hand, which says nothing about the path (RFC 5882 §3.2). */
+  readonly byHand: boolean;
+}
+
+export type ToBfd =
+  | {readonly kind: 'open'; readonly id: number; readonly target: BfdTarget}
+  | {readonly kind: 'configure'; readonly id: number; readonly timers: BfdTimers}
+  | {readonly kind: 'close'; readonly id: number};
+
+export type FromBfd =
+  | {readonly kind: 'change'; readonly id: number; readonly change: BfdChange}
+  /** The peer knows, or had the time to. */
+  | {readonly kind: 'closed'; readonly id: number}
+  /** Worth a line for people. */
+  | {readonly kind: 'trouble'; readonly message: string};

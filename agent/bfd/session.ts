@@ -1,0 +1,127 @@
+/** A BFD session: feeds the machine of `fsm.ts` with packets and the clock, and plays its actions. */
+
+import type {BfdSender} from '../io/bfd-network.js';
+import {Deadline} from '../lib/deadline.js';
+import type {BfdWord, Clock} from '../types.js';
+import {detectionMs, initialSession, step} from './fsm.js';
+import type {BfdAction, BfdEvent, BfdState, BfdTimers, TimerName} from './fsm-types.js';
+import type {BfdChange, BfdTarget} from './messages.js';
+import {type ControlPacket, Diagnostic, describeDiagnostic, encodePacket} from './packet.js';
+
+export interface BfdSessionOptions {
+  readonly target: BfdTarget;
+  readonly discriminator: number;
+  readonly sender: BfdSender;
+  readonly clock: Clock;
+  /** In [0, 1). */
+  readonly random: () => number;
+  readonly onChange: (change: BfdChange) => void;
+}
+
+/** RFC 5880 §6.8.16 asks for a detection time of AdminDown; a peer that is not there must not hold up a stop. */
+const LONGEST_FAREWELL_MS = 1_000;
+
+export class BfdSession {
+  readonly #options: BfdSessionOptions;
+  readonly #timers: Readonly<Record<TimerName, Deadline>>;
+  #session: BfdState;
+  #onClosed: (() => void) | null = null;
+
+  constructor(options: BfdSessionOptions) {
+    const {clock, discriminator, target} = options;
+    this.#options = options;
+    this.#session = initialSession({...target.timers, discriminator, passive: target.passive});
+    const timer = (name: TimerName) => new Deadline(clock, () => this.#happen({kind: 'timer', timer: name}));
+    this.#timers = {transmit: timer('transmit'), detection: timer('detection')};
+  }
+
+  get target(): BfdTarget {
+    return this.#options.target;
+  }
+
+  get discriminator(): number {
+    return this.#options.discriminator;
+  }
+
+  get state(): BfdWord {
+    return this.#session.state;
+  }
+
+  /** So long the peer hears nothing of us before it gives us up, as far as we can tell. */
+  get patienceMs(): number {
+    const {detectMultiplier} = this.#session.settings;
+    const {inForce, remote} = this.#session;
+    const ours = detectMultiplier * Math.max(inForce.desiredMinTxMs, remote?.requiredMinRxMs ?? 0);
+    return Math.min(ours, detectionMs(this.#session) || ours);
+  }
+
+  start(): void {
+    this.#happen({kind: 'start'});
+  }
+
+  configure(timers: BfdTimers): void {
+    this.#happen({kind: 'configure', timers});
+  }
+
+  /** Something on this host does not work that the session stands for. */
+  fail(): void {
+    this.#happen({kind: 'fail'});
+  }
+
+  receive(packet: ControlPacket): void {
+    this.#happen({kind: 'packet', packet});
+    // The peer has seen our AdminDown: it is no longer up.
+    if (this.#onClosed && (packet.state === 'down' || packet.state === 'admin-down')) this.#end();
+  }
+
+  /** AdminDown; `onClosed` when the peer has seen it, or had the time to. */
+  close(onClosed: () => void): void {
+    if (this.#onClosed) return;
+    this.#onClosed = onClosed;
+    const wasHeard = this.#session.remote !== null;
+    this.#happen({kind: 'stop'});
+    if (wasHeard) this.#options.clock.after(LONGEST_FAREWELL_MS, () => this.#end());
+    else this.#end();
+  }
+
+  #end(): void {
+    const onClosed = this.#onClosed;
+    this.#onClosed = null;
+    if (!onClosed) return;
+    for (const timer of Object.values(this.#timers)) timer.clear();
+    this.#options.sender.close();
+    onClosed();
+  }
+
+  #happen(event: BfdEvent): void {
+    const {session, actions} = step(this.#session, event, {random: this.#options.random()});
+    this.#session = session;
+    for (const action of actions) this.#play(action);
+  }
+
+  #play(action: BfdAction): void {
+    switch (action.kind) {
+      case 'send':
+        this.#options.sender.send(encodePacket(action.packet));
+        break;
+      case 'set-timer':
+        this.#timers[action.timer].set(action.ms);
+        break;
+      case 'clear-timer':
+        this.#timers[action.timer].clear();
+        break;
+      case 'state':
+        this.#options.onChange(changeOf(action));
+        break;
+    }
+  }
+}
+
+function changeOf({diagnostic, from, remote, to}: Extract<BfdAction, {kind: 'state'}>): BfdChange {
+  const byHand = diagnostic === Diagnostic.neighborSignaledDown && remote?.state === 'admin-down';
+  if (to !== 'down' || from === 'admin-down') return {from, to, byHand, reason: null};
+  // What the peer says of its own side tells more than that it said something.
+  const isTold = diagnostic === Diagnostic.neighborSignaledDown && remote && remote.diagnostic !== 0;
+  const theirs = isTold ? ` (${describeDiagnostic(remote.diagnostic)})` : '';
+  return {from, to, byHand, reason: `${describeDiagnostic(diagnostic)}${theirs}`};
+}

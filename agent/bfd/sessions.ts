@@ -1,0 +1,160 @@
+/**
+ * All BFD sessions of this host: finds the session that a packet is for, and takes them down while the main thread
+ * does not answer. Runs in a thread of its own (`worker.ts`).
+ */
+
+import type {BfdNetwork, Datagram} from '../io/bfd-network.js';
+import {familyOf} from '../lib/prefix.js';
+import type {Cancel, Clock, IpFamily} from '../types.js';
+import type {BfdTarget, FromBfd, ToBfd} from './messages.js';
+import {type ControlPacket, decodePacket} from './packet.js';
+import {BfdSession} from './session.js';
+
+export interface BfdSessionsOptions {
+  readonly network: BfdNetwork;
+  readonly clock: Clock;
+  /** In [0, 1). */
+  readonly random: () => number;
+  /** Another number each time the main thread has shown that it lives. */
+  readonly heartbeat: () => number;
+  readonly tell: (message: FromBfd) => void;
+}
+
+/** The main thread beats so often, and is looked after so often. */
+export const BEAT_MS = 40;
+/** Silence shorter than this is no failure, whatever a session's detection time: it may be a garbage collection. */
+const LEAST_SILENCE_MS = 600;
+/** One look counts for so much silence at most: when this thread did not run either, nobody was silent. */
+const LONGEST_LOOK_MS = 2 * BEAT_MS;
+/** A port that another program has is asked for again. */
+const LISTEN_AGAIN_MS = 5_000;
+
+export class BfdSessions {
+  readonly #options: BfdSessionsOptions;
+  readonly #sessions = new Map<number, BfdSession>();
+  readonly #listeners = new Map<string, Cancel>();
+  readonly #troubles = new Set<string>();
+  #stopWatch: Cancel;
+  #beat: number;
+  #lookedAt: number;
+  #silentMs = 0;
+
+  constructor(options: BfdSessionsOptions) {
+    this.#options = options;
+    this.#beat = options.heartbeat();
+    this.#lookedAt = options.clock.now();
+    this.#stopWatch = options.clock.after(BEAT_MS, () => this.#look());
+  }
+
+  handle(message: ToBfd): void {
+    if (message.kind === 'open') this.#open(message.id, message.target);
+    else if (message.kind === 'configure') this.#sessions.get(message.id)?.configure(message.timers);
+    else this.#close(message.id);
+  }
+
+  /** At once, without a word to anybody. */
+  stop(): void {
+    this.#stopWatch();
+    for (const cancel of this.#listeners.values()) cancel();
+    this.#listeners.clear();
+  }
+
+  #open(id: number, target: BfdTarget): void {
+    const {clock, network, random, tell} = this.#options;
+    this.#listen(familyOf(target.address), target.port);
+    const session = new BfdSession({
+      target,
+      discriminator: this.#newDiscriminator(),
+      sender: network.sender(target, random),
+      clock,
+      random,
+      onChange: (change) => tell({kind: 'change', id, change}),
+    });
+    this.#sessions.set(id, session);
+    session.start();
+  }
+
+  #close(id: number): void {
+    const session = this.#sessions.get(id);
+    if (!session) this.#options.tell({kind: 'closed', id});
+    else {
+      session.close(() => {
+        this.#sessions.delete(id);
+        this.#options.tell({kind: 'closed', id});
+      });
+    }
+  }
+
+  /** RFC 5880 §6.8.1: not 0, unique, and better not guessed. */
+  #newDiscriminator(): number {
+    const taken = new Set([...this.#sessions.values()].map(({discriminator}) => discriminator));
+    let number = 0;
+    while (number === 0 || taken.has(number)) number = Math.floor(this.#options.random() * 2 ** 32);
+    return number;
+  }
+
+  #listen(family: IpFamily, port: number): void {
+    const key = `${family} ${port}`;
+    if (this.#listeners.has(key)) return;
+    const {clock, network, tell} = this.#options;
+    try {
+      const cancel = network.listen(family, port, (datagram) => this.#receive(datagram, port));
+      this.#listeners.set(key, cancel);
+      this.#troubles.delete(key);
+    } catch (error) {
+      this.#listeners.set(
+        key,
+        clock.after(LISTEN_AGAIN_MS, () => {
+          this.#listeners.delete(key);
+          this.#listen(family, port);
+        }),
+      );
+      if (this.#troubles.has(key)) return;
+      this.#troubles.add(key);
+      const reason = error instanceof Error ? error.message : String(error);
+      tell({
+        kind: 'trouble',
+        message: `bfd cannot listen on UDP port ${port} (${family}): ${reason}; is it another BFD daemon's?`,
+      });
+    }
+  }
+
+  #receive(datagram: Datagram, port: number): void {
+    const decoded = decodePacket(datagram.bytes);
+    if (!decoded.ok) return;
+    const session = this.#sessionFor(decoded.packet, datagram, port);
+    if (!session || datagram.ttl < session.target.minimumTtl) return;
+    // While the main thread is silent a session must not come up again.
+    if (this.#silentMs > limitOf(session)) return;
+    session.receive(decoded.packet);
+  }
+
+  /** RFC 5880 §6.8.6: by our discriminator where the peer knows it, else by the address; the address must fit anyway. */
+  #sessionFor({yourDiscriminator}: ControlPacket, {from}: Datagram, port: number): BfdSession | undefined {
+    for (const session of this.#sessions.values()) {
+      const {target, discriminator} = session;
+      if (target.port !== port || target.address !== from) continue;
+      if (yourDiscriminator === 0 || yourDiscriminator === discriminator) return session;
+    }
+    return undefined;
+  }
+
+  /** What BFD says of this host must be true of what announces from it, too. */
+  #look(): void {
+    const {clock, heartbeat} = this.#options;
+    const [now, beat] = [clock.now(), heartbeat()];
+    if (beat === this.#beat) this.#silentMs += Math.min(now - this.#lookedAt, LONGEST_LOOK_MS);
+    else this.#silentMs = 0;
+    this.#beat = beat;
+    this.#lookedAt = now;
+    for (const session of this.#sessions.values()) {
+      if (this.#silentMs > limitOf(session)) session.fail();
+    }
+    this.#stopWatch = clock.after(BEAT_MS, () => this.#look());
+  }
+}
+
+/** So long the main thread may be silent: as long as the peer would wait for us, were it dead. */
+function limitOf(session: BfdSession): number {
+  return Math.max(LEAST_SILENCE_MS, session.patienceMs);
+}

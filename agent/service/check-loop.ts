@@ -53,7 +53,7 @@ export class CheckLoop {
   /** Runs now; if a run is under way, once more right after it. */
   wake(): void {
     if (this.#busy) this.#wanted = true;
-    else this.#begin();
+    else this.#beginNow();
   }
 
   stop(): void {
@@ -64,19 +64,23 @@ export class CheckLoop {
 
   #tick(): void {
     if (this.#busy) this.#missed++;
-    else this.#begin();
+    else this.#beginNow();
   }
 
   #at(time: number): void {
     this.#timer();
     this.#due = time;
-    this.#timer = this.#clock.after(time - this.#clock.now(), () => this.#begin());
+    this.#timer = this.#clock.after(time - this.#clock.now(), () => this.#begin(time));
   }
 
-  #begin(): void {
+  #beginNow(): void {
+    this.#begin(Math.min(this.#due || this.#clock.now(), this.#clock.now()));
+  }
+
+  #begin(due: number): void {
     this.#timer();
     this.#busy = true;
-    this.#due = Math.min(this.#due || this.#clock.now(), this.#clock.now());
+    this.#due = due;
     this.#giveUpSlot = this.#options.slots.take(() => void this.#run());
   }
 
@@ -117,7 +121,8 @@ export class CheckLoop {
 
   #next(counting: boolean, started: number): void {
     const {fastIntervalMs, intervalMs, schedule} = this.config;
-    const now = this.#clock.now();
+    // Node's timers may fire a fraction of a millisecond early: a run that ends before it was due was still that run.
+    const now = Math.max(this.#clock.now(), this.#due);
     if (schedule === null) this.#missed += Math.floor((now - this.#due) / intervalMs);
     if (this.#wanted) {
       this.#wanted = false;

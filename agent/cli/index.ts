@@ -13,6 +13,7 @@ import {addRun} from './run.js';
 import {addStatus} from './status.js';
 import {addValidate} from './validate.js';
 import {addVersion} from './version.js';
+import {addWithdraw} from './withdraw.js';
 
 /** Runs one command line (without node's own words) and gives its exit code, once its output has been taken. */
 export async function cli(argv: readonly string[]): Promise<number> {
@@ -79,6 +80,7 @@ function createProgram(terminal: Terminal, done: Done): Command {
   addCheck(program, terminal, done);
   addStatus(program, terminal, done);
   addReload(program, terminal, done);
+  addWithdraw(program, terminal, done);
   addVersion(program, terminal, done);
   return program;
 }

@@ -27,7 +27,7 @@ t.test('every command has help with an example', async (t) => {
   const {code, stdout} = await run(['--help']);
   t.equal(code, 0);
   const commands = [...stdout.matchAll(/^ {2}([a-z]+) \[options\]/gm)].map(([, name]) => name ?? '');
-  t.strictSame(commands, ['run', 'validate', 'check', 'status', 'reload', 'version']);
+  t.strictSame(commands, ['run', 'validate', 'check', 'status', 'reload', 'withdraw', 'version']);
   for (const command of commands) {
     const help = await run(['help', command]);
     t.equal(help.code, 0);

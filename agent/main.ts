@@ -18,6 +18,7 @@ import {createLog, type Log} from './events/log.js';
 import {createRecorder} from './events/record.js';
 import {systemClock as clock} from './io/clock.js';
 import {createHostNetwork} from './io/host-network.js';
+import {isJournald} from './io/journald.js';
 import {openNetlinkSocket} from './io/netlink-socket.js';
 import {fileOutput, standardOutput} from './io/output.js';
 import {onSignals} from './io/signals.js';
@@ -137,7 +138,8 @@ function startLog({json, record}: RunOptions, config: Config, stops: Stop[]): {e
   const output = standardOutput(clock);
   const bus = createBus();
   const color = usesColor(output.isTerminal, process.env);
-  const log = createLog({config: config.log, json, output, clock, color});
+  const priorities = isJournald(1, process.env);
+  const log = createLog({config: config.log, json, output, clock, color, priorities});
   bus.on((event) => log.sink(event));
   stops.push(() => log.close(1000));
   if (record !== undefined) {

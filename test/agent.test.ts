@@ -21,7 +21,7 @@ function config(services: readonly ServiceConfig[], keys: Partial<Config> = {}):
     stopTimeoutMs: 20_000,
     stepTimeoutMs: 2000,
     maxRunningChecks: 256,
-    log: {level: 'info', format: 'auto'},
+    log: {level: 'info', format: 'auto', syslog: null},
     kernel: null,
     bgp: null,
     bird: null,

@@ -6,6 +6,7 @@ import {type Change, changeOf} from './change.js';
 import {freeze} from './freeze.js';
 import {type PeerChange, peerChanges} from './peer-diff.js';
 import {type ServiceChange, serviceChanges} from './service-diff.js';
+import {formatTarget, type SyslogConfig} from './syslog.js';
 import type {Config, ServiceConfig} from './types.js';
 
 export interface Difference<Name, Changed> {
@@ -85,6 +86,7 @@ const liveKeys: KeyTable = {
   max_running_checks: ({maxRunningChecks}) => maxRunningChecks,
   'log.level': ({log}) => log.level,
   'log.format': ({log}) => log.format,
+  'log.syslog': ({log}) => log.syslog && syslogText(log.syslog),
 };
 
 /** What components are built from at start. */
@@ -101,6 +103,10 @@ const restartKeys: KeyTable = {
   bgp: ({bgp}) => (bgp ? 'present' : 'absent'),
   bird: ({bird}) => bird && JSON.stringify(bird),
 };
+
+function syslogText({target, format, facility, tag}: SyslogConfig): string {
+  return `${formatTarget(target)} ${format} ${facility} ${tag}`;
+}
 
 function changesOf(keys: KeyTable, old: Config, next: Config): readonly Change[] {
   return Object.entries(keys).flatMap(([key, of]) => changeOf(key, of(old), of(next)));

@@ -11,6 +11,7 @@ import {readKernel} from './kernel-schema.js';
 import type {ConfigFiles} from './password.js';
 import {wholeFile} from './report.js';
 import {key, part, Section} from './section.js';
+import {readSyslog} from './syslog-schema.js';
 import {builtInPacing, type Pacing, readDefaults} from './timing.js';
 import type {AllowEntry, BgpConfig, Config, KernelConfig, LogConfig} from './types.js';
 import type {Value} from './value.js';
@@ -60,7 +61,7 @@ export const mainKeyNames = Object.keys(mainKeys);
 
 const laterKeys = [
   ...['frr', 'exabgp', 'gobgp', 'metrics', 'guard', 'canary', 'web', 'watch', 'allow_insecure_scripts'],
-  ...['bfd', 'maintenance'],
+  'maintenance',
 ];
 
 const inDefaults = 'under `defaults`';
@@ -71,7 +72,7 @@ const elsewhere: Readonly<Record<string, string>> = {
     ['interval', 'fast_interval', 'timeout', 'rise', 'fall'].map((name) => [name, inDefaults]),
   ),
   ...Object.fromEntries(
-    ['local_as', 'local_address', 'hold_time', 'peers', 'communities'].map((name) => [name, inBgp]),
+    ['local_as', 'local_address', 'hold_time', 'peers', 'communities', 'bfd'].map((name) => [name, inBgp]),
   ),
   ...Object.fromEntries(
     ['name', 'prefixes', 'check', 'checks', 'announce', 'services'].map((name) => [name, inOwnFile]),
@@ -105,7 +106,7 @@ export function readMain(
     stopTimeoutMs: section.get('stop_timeout') ?? 20_000,
     stepTimeoutMs: section.get('step_timeout') ?? 2000,
     maxRunningChecks: section.get('max_running_checks') ?? 256,
-    log: log ? readLog(log) : {level: 'info', format: 'auto'},
+    log: log ? readLog(log) : {level: 'info', format: 'auto', syslog: null},
     kernel: kernel ?? null,
     bgp: bgp ?? null,
     bird: bird ?? null,
@@ -134,11 +135,17 @@ function soundly<T>(
 const logKeys = {
   level: key(z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'])),
   format: key(z.enum(['json', 'pretty', 'auto'])),
+  syslog: part(),
 };
 
 function readLog(value: Value): LogConfig {
-  const section = new Section(value, logKeys, {later: ['syslog']});
-  return {level: section.get('level') ?? 'info', format: section.get('format') ?? 'auto'};
+  const section = new Section(value, logKeys);
+  const syslog = section.get('syslog');
+  return {
+    level: section.get('level') ?? 'info',
+    format: section.get('format') ?? 'auto',
+    syslog: syslog ? readSyslog(syslog) : null,
+  };
 }
 
 /** sun_path of a unix socket has 108 bytes with the closing zero. */

@@ -7,13 +7,16 @@ import {addressOf, familyOf, lengthOf} from '../lib/prefix.js';
 import type {BirdConfig} from './bird.js';
 import type {CheckTypes} from './check-schema.js';
 import {explainDetection} from './detection.js';
+import {formatTarget} from './syslog.js';
 import type {
   AllowEntry,
   AnnounceBlock,
   AnnounceOverride,
+  BfdConfig,
   BgpConfig,
   CheckConfig,
   Config,
+  LogConfig,
   PeerConfig,
   ServiceConfig,
 } from './types.js';
@@ -71,11 +74,15 @@ function mainOf(config: Config): Plain {
     stop_timeout: formatDuration(config.stopTimeoutMs),
     step_timeout: formatDuration(config.stepTimeoutMs),
     max_running_checks: config.maxRunningChecks,
-    log: config.log,
+    log: logOf(config.log),
     ...given('kernel', config.kernel),
     ...given('bgp', config.bgp && bgpOf(config.bgp)),
     ...given('bird', config.bird && birdOf(config.bird)),
   };
+}
+
+function logOf({syslog, ...log}: LogConfig): Plain {
+  return {...log, ...given('syslog', syslog && {...syslog, target: formatTarget(syslog.target)})};
 }
 
 function allowOf({prefix, ge, le}: AllowEntry): unknown {
@@ -127,7 +134,19 @@ function peerOf(peer: PeerConfig): Plain {
     families: peer.families,
     hold_time: formatDuration(peer.holdTimeMs),
     connect_retry: formatDuration(peer.connectRetryMs),
+    ...given('bfd', peer.bfd && bfdOf(peer.bfd)),
     ...given('password_file', peer.passwordFile ?? null),
+  };
+}
+
+function bfdOf(bfd: BfdConfig): Plain {
+  return {
+    receive_interval: formatDuration(bfd.receiveIntervalMs),
+    transmit_interval: formatDuration(bfd.transmitIntervalMs),
+    detect_multiplier: bfd.detectMultiplier,
+    mode: bfd.mode,
+    passive: bfd.passive,
+    ...(bfd.mode === 'multihop' && {minimum_ttl: bfd.minimumTtl}),
   };
 }
 

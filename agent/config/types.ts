@@ -3,6 +3,7 @@
 import type {Secret} from '../lib/secret.js';
 import type {AnnouncerName, Community, IpAddress, IpFamily, NextHop, Prefix, ServiceName} from '../types.js';
 import type {BirdConfig} from './bird.js';
+import type {SyslogConfig} from './syslog.js';
 
 export interface Config {
   /** The main file; null when the configuration came from a text. */
@@ -39,6 +40,8 @@ export interface AllowEntry {
 export interface LogConfig {
   readonly level: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent';
   readonly format: 'json' | 'pretty' | 'auto';
+  /** null: no system log. */
+  readonly syslog: SyslogConfig | null;
 }
 
 export type AddressMode = 'when_up' | 'always' | 'never';
@@ -82,8 +85,22 @@ export interface PeerConfig {
   readonly families: readonly IpFamily[];
   readonly holdTimeMs: number;
   readonly connectRetryMs: number;
+  /** Absent: none. */
+  readonly bfd?: BfdConfig;
   /** Where it stands in the main file, from 1. */
   readonly position?: {readonly line: number; readonly column: number};
+}
+
+/** BFD with one peer (RFC 5880), everything resolved. */
+export interface BfdConfig {
+  readonly receiveIntervalMs: number;
+  readonly transmitIntervalMs: number;
+  readonly detectMultiplier: number;
+  /** Single hop (RFC 5881) or multihop (RFC 5883). */
+  readonly mode: 'single' | 'multihop';
+  readonly passive: boolean;
+  /** Of packets received. */
+  readonly minimumTtl: number;
 }
 
 /** The attributes of an announcement, all resolved. */

@@ -1,13 +1,18 @@
 /** The log: events as lines through pino, for people on a terminal, as JSON elsewhere (CONTRACT "Log"). */
 
+import {hostname} from 'node:os';
+import {isDeepStrictEqual} from 'node:util';
 import {pino} from 'pino';
 import type {LogConfig} from '../config/types.js';
+import {connectLog, type LogConnector} from '../io/log-socket.js';
 import type {Output} from '../io/output.js';
 import {styles} from '../lib/styles.js';
 import type {AgentEvent, Clock, LogLevel} from '../types.js';
 import {type Batch, createBurst, type Entry, summaryThreshold} from './burst.js';
 import {isPrefixEvent, type LogLine, logLine, summaryLine} from './log-line.js';
 import {prettyLine} from './pretty.js';
+import {createSyslog, type Syslog} from './syslog.js';
+import {priorityPrefix} from './syslog-format.js';
 
 export interface LogOptions {
   readonly config: LogConfig;
@@ -18,6 +23,9 @@ export interface LogOptions {
   readonly color: boolean;
   /** JSON whatever the configuration says, now and after a reload (`--json`). */
   readonly json?: boolean;
+  /** Whether lines on the output start with their priority, as journald reads it. */
+  readonly priorities?: boolean;
+  readonly connectSyslog?: LogConnector;
 }
 
 export interface Log {
@@ -31,7 +39,18 @@ export interface Log {
   close(timeoutMs: number): Promise<void>;
 }
 
-export function createLog({config, output, clock, color, json = false}: LogOptions): Log {
+/** What a former system log gets after a reload to take what waits for it. */
+const closeTimeoutMs = 1000;
+
+export function createLog({
+  config,
+  output,
+  clock,
+  color,
+  json = false,
+  priorities = false,
+  connectSyslog = connectLog,
+}: LogOptions): Log {
   const style = styles(color);
   let pretty = !json && isPretty(config, output);
   let lineAt = clock.wallMs();
@@ -46,11 +65,15 @@ export function createLog({config, output, clock, color, json = false}: LogOptio
     },
     {
       write(line: string) {
-        if (!output.write(pretty ? prettyLine(line, style) : line)) lost += 1;
+        const text = pretty ? prettyLine(line, style) : line;
+        if (!output.write(priorities ? priorityPrefix(line) + text : text)) lost += 1;
+        syslog?.write(line);
       },
     },
   );
   const levelOf = createLevels();
+  let syslogConfig = config.syslog;
+  let syslog = startSyslog(syslogConfig);
   const burst = createBurst(clock, () => logger.isLevelEnabled('debug'), writeEntries);
 
   function write(at: number, level: LogLevel, {message, fields}: LogLine): void {
@@ -58,6 +81,17 @@ export function createLog({config, output, clock, color, json = false}: LogOptio
     if (lost > 0) reportLost();
     lineAt = at;
     logger[level](fields, message);
+  }
+
+  function startSyslog(config: LogConfig['syslog']): Syslog | null {
+    if (config === null) return null;
+    return createSyslog({
+      config,
+      origin: {hostname: hostname(), pid: process.pid},
+      connect: connectSyslog,
+      clock,
+      report: (level, message, fields) => write(clock.wallMs(), level, {level, message, fields}),
+    });
   }
 
   function reportLost(): void {
@@ -96,11 +130,15 @@ export function createLog({config, output, clock, color, json = false}: LogOptio
       burst.flush();
       logger.level = next.level;
       pretty = !json && isPretty(next, output);
+      if (isDeepStrictEqual(next.syslog, syslogConfig)) return;
+      void syslog?.close(closeTimeoutMs);
+      syslogConfig = next.syslog;
+      syslog = startSyslog(syslogConfig);
     },
     flush: () => burst.flush(),
     async close(timeoutMs) {
       burst.flush();
-      await output.drained(timeoutMs);
+      await Promise.all([output.drained(timeoutMs), syslog?.close(timeoutMs)]);
     },
   };
 }

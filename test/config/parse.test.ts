@@ -69,7 +69,7 @@ bgp:
     stopTimeoutMs: 5000,
     stepTimeoutMs: 500,
     maxRunningChecks: 16,
-    log: {level: 'debug', format: 'json'},
+    log: {level: 'debug', format: 'json', syslog: null},
     bird: null,
     kernel: {interface: 'dummy0', addresses: 'always', routes: true, table: 100, protocol: 200, arp: 'set'},
   });
@@ -135,7 +135,7 @@ t.test('the defaults of a main file', (t) => {
     stopTimeoutMs: 20_000,
     stepTimeoutMs: 2000,
     maxRunningChecks: 256,
-    log: {level: 'info', format: 'auto'},
+    log: {level: 'info', format: 'auto', syslog: null},
     kernel: {interface: 'lo', addresses: 'when_up', routes: false, table: 254, protocol: 153, arp: 'check'},
     bgp: {localAddress: null, localAddress6: null, communities: {}},
   });

@@ -17,7 +17,7 @@ interface Line {
 function setUp(level: LogLevel = 'info') {
   const clock = new FakeClock();
   const output = new FakeOutput();
-  const log = createLog({config: {level, format: 'json'}, output, clock, color: false});
+  const log = createLog({config: {level, format: 'json', syslog: null}, output, clock, color: false});
   return {clock, output, log, lines: () => output.lines.map((line) => JSON.parse(line) as Line)};
 }
 
@@ -192,13 +192,13 @@ t.test('the level decides, and may change', async (t) => {
     ['withdraw 192.168.0.16/32 from nrec-1'],
   );
   log.sink(announced('before'));
-  log.configure({level: 'info', format: 'json'});
+  log.configure({level: 'info', format: 'json', syslog: null});
   say(log, clock, announced('after'));
   t.strictSame(
     lines().map(({msg}) => msg),
     ['withdraw 192.168.0.16/32 from nrec-1', 'announce 192.168.0.16/32 to after'],
   );
-  log.configure({level: 'silent', format: 'json'});
+  log.configure({level: 'silent', format: 'json', syslog: null});
   say(log, clock, {kind: 'note', level: 'fatal', message: 'x', fields: {}});
   t.equal(lines().length, 2);
 });
@@ -355,7 +355,12 @@ t.test('auto is pretty on a terminal and JSON elsewhere', async (t) => {
   const first = (isTerminal: boolean): string => {
     const clock = new FakeClock();
     const output = new FakeOutput(isTerminal);
-    const log = createLog({config: {level: 'info', format: 'auto'}, output, clock, color: false});
+    const log = createLog({
+      config: {level: 'info', format: 'auto', syslog: null},
+      output,
+      clock,
+      color: false,
+    });
     say(log, clock, announced());
     return output.text;
   };
@@ -369,9 +374,15 @@ t.test('auto is pretty on a terminal and JSON elsewhere', async (t) => {
 t.test('--json stays in force through a reload', async (t) => {
   const clock = new FakeClock();
   const output = new FakeOutput(true);
-  const log = createLog({config: {level: 'info', format: 'pretty'}, output, clock, color: false, json: true});
+  const log = createLog({
+    config: {level: 'info', format: 'pretty', syslog: null},
+    output,
+    clock,
+    color: false,
+    json: true,
+  });
   say(log, clock, announced());
-  log.configure({level: 'info', format: 'pretty'});
+  log.configure({level: 'info', format: 'pretty', syslog: null});
   say(log, clock, withdrawn());
   t.strictSame(
     output.lines.map((line) => (JSON.parse(line) as Line).level),

@@ -12,6 +12,9 @@ const needed: ReadonlyMap<string, string> = new Map([
   ['frr', '/usr/lib/frr/bgpd'],
   ['gobgpd', '/usr/bin/gobgpd'],
   ['openbgpd', '/usr/sbin/bgpd'],
+  ['rsyslog', '/usr/sbin/rsyslogd'],
+  // Its module lies in a folder named after the machine.
+  ['rsyslog-openssl', '/usr/share/doc/rsyslog-openssl/copyright'],
 ]);
 
 const policy = '/usr/sbin/policy-rc.d';

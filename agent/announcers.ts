@@ -6,6 +6,7 @@ import {BgpAnnouncer} from './announce/bgp.js';
 import {BirdAnnouncer} from './announce/bird.js';
 import {dryAddresses, dryRoutes} from './announce/dry-run.js';
 import {Kernel} from './announce/kernel.js';
+import {BfdClient} from './bfd/bfd.js';
 import type {BirdConfig} from './config/bird.js';
 import type {Config} from './config/types.js';
 import type {NetlinkClient} from './control/netlink-client.js';
@@ -119,6 +120,7 @@ function bgpSpeaker(
     isOurs,
     network,
     connector: peerConnector,
+    bfd: new BfdClient({clock, emit}),
     clock,
     emit,
   });

@@ -1,9 +1,12 @@
 /** One peer of the embedded speaker: its session, what it is to have, and what is said about it. */
 
+import type {Bfd, BfdHandle} from '../bfd/bfd.js';
+import type {BfdTimers} from '../bfd/fsm-types.js';
+import type {BfdChange, BfdTarget} from '../bfd/messages.js';
 import {AdjRibOut, type Standing} from '../bgp/adj-out.js';
 import {Session} from '../bgp/session.js';
 import type {Notification, Update} from '../bgp/wire/message.js';
-import type {PeerConfig} from '../config/types.js';
+import type {BfdConfig, PeerConfig} from '../config/types.js';
 import type {Ends, PeerConnector} from '../io/peer-socket.js';
 import {familyOf} from '../lib/prefix.js';
 import type {
@@ -25,6 +28,7 @@ export interface BgpPeerOptions {
   readonly config: PeerConfig;
   readonly routerId: IpAddress;
   readonly connector: PeerConnector;
+  readonly bfd: Bfd;
   readonly network: HostNetwork;
   readonly clock: Clock;
   readonly random: () => number;
@@ -45,6 +49,7 @@ export class BgpPeer {
   readonly #out: AdjRibOut;
   readonly #session: Session;
   #config: PeerConfig;
+  #bfd: BfdHandle | null = null;
   #stopped = false;
   /** What `self` stands for in the present session, or stood for in the last. */
   #self: NextHops = {ipv4: null, ipv6: null};
@@ -95,7 +100,9 @@ export class BgpPeer {
   }
 
   start(): void {
-    if (!this.#stopped) this.#session.start();
+    if (this.#stopped) return;
+    this.#openBfd();
+    this.#session.start();
   }
 
   /** What the peer is to have of one prefix; null: nothing. Goes out with the next `flush`. */
@@ -112,8 +119,10 @@ export class BgpPeer {
 
   /** Takes what of a new configuration does not need a new session. */
   reconfigure(config: PeerConfig): void {
+    const before = this.#config;
     this.#config = config;
     this.#session.setConnectRetry(config.connectRetryMs);
+    this.#reconfigureBfd(before.bfd);
     this.reroute();
   }
 
@@ -135,6 +144,7 @@ export class BgpPeer {
   async stop(notification: Notification): Promise<void> {
     this.#stopped = true;
     await this.#session.stop(notification);
+    await this.#bfd?.close();
   }
 
   /** Whether the peer has the prefix, or may have it once what is under way has arrived. */
@@ -195,7 +205,38 @@ export class BgpPeer {
       announced: this.#out.announced,
       received,
       lastError,
+      ...(this.#bfd && {bfd: this.#bfd.state}),
     };
+  }
+
+  #openBfd(): void {
+    const {bfd} = this.#config;
+    if (bfd) this.#bfd = this.#options.bfd.open(targetOf(this.#config, bfd), (change) => this.#onBfd(change));
+  }
+
+  /** BGP does not wait for BFD, so that other intervals, or a new session, leave it alone. */
+  #reconfigureBfd(before: BfdConfig | undefined): void {
+    const {bfd: next} = this.#config;
+    if (this.#bfd && before && next && isSameBfd(before, next)) {
+      this.#bfd.configure(timersOf(next));
+      return;
+    }
+    void this.#bfd?.close();
+    this.#bfd = null;
+    if (!this.#stopped) this.#openBfd();
+  }
+
+  #onBfd({byHand, from, reason, to}: BfdChange): void {
+    if (from !== 'up' && to !== 'up') return;
+    const isUp = to === 'up';
+    this.#options.emit({
+      kind: 'note',
+      level: isUp ? 'info' : 'warn',
+      message: `bfd session ${this.name} ${isUp ? 'up' : `down: ${reason ?? to}`}`,
+      fields: {peer: this.name, from, to, ...(reason !== null && {reason})},
+    });
+    // RFC 5882 §3.2: a session that is down by hand says nothing about the path.
+    if (!isUp && !byHand) this.#session.fail({cause: 'bfd-down', reason: reason ?? to});
   }
 
   #onState(from: PeerWord, to: PeerWord, reason: string | null): void {
@@ -268,4 +309,21 @@ export class BgpPeer {
 function ttlTo({localAs, multihop, remoteAs}: PeerConfig): number {
   const isInternal = remoteAs === 'internal' || remoteAs === localAs;
   return multihop ?? (isInternal ? multihopTtl : 1);
+}
+
+/** RFC 5881 §4, RFC 5883 §5. */
+const bfdPorts = {single: 3784, multihop: 4784} as const;
+
+function targetOf({address, localAddress}: PeerConfig, bfd: BfdConfig): BfdTarget {
+  const {minimumTtl, mode, passive} = bfd;
+  return {address, localAddress, port: bfdPorts[mode], timers: timersOf(bfd), passive, minimumTtl};
+}
+
+function timersOf({detectMultiplier, receiveIntervalMs, transmitIntervalMs}: BfdConfig): BfdTimers {
+  return {transmitMs: transmitIntervalMs, receiveMs: receiveIntervalMs, detectMultiplier};
+}
+
+/** Whether only the timers differ. */
+function isSameBfd(a: BfdConfig, b: BfdConfig): boolean {
+  return a.mode === b.mode && a.passive === b.passive && a.minimumTtl === b.minimumTtl;
 }

@@ -4,6 +4,7 @@
  * the bytes of its withdrawal were taken by the sockets. A prefix that no peer is there for stays pending.
  */
 
+import type {Bfd} from '../bfd/bfd.js';
 import {CeaseSubcode} from '../bgp/wire/iana.js';
 import {nlriOf} from '../bgp/wire/nlri.js';
 import {cease} from '../bgp/wire/notification.js';
@@ -37,6 +38,7 @@ export interface BgpAnnouncerOptions {
   readonly isOurs: (address: IpAddress) => boolean;
   readonly network: HostNetwork;
   readonly connector: PeerConnector;
+  readonly bfd: Bfd;
   readonly clock: Clock;
   readonly emit: Emit;
   /** In [0, 1). */
@@ -166,11 +168,12 @@ export class BgpAnnouncer implements Announcer {
   }
 
   #peerFor(config: PeerConfig): BgpPeer {
-    const {clock, connector, emit, isOurs, network, random = Math.random, routerId} = this.#options;
+    const {bfd, clock, connector, emit, isOurs, network, random = Math.random, routerId} = this.#options;
     return new BgpPeer({
       config,
       routerId,
       connector,
+      bfd,
       network,
       clock,
       random,

@@ -3,6 +3,7 @@
 import {z} from 'zod';
 import {familyOf} from '../lib/prefix.js';
 import type {Community, IpAddress, IpFamily} from '../types.js';
+import {type BfdKeys, bfdFor, readBfd} from './bfd-schema.js';
 import {isWellKnown, parseCommunity} from './communities.js';
 import {type ConfigFiles, type Password, passwordKeys, readPassword} from './password.js';
 import {type Keys, key, part, Section} from './section.js';
@@ -23,6 +24,7 @@ const sharedKeys = {
   local_address6: key(addressOfFamily('ipv6')),
   hold_time: key(holdTime),
   connect_retry: key(duration(100)),
+  bfd: part(),
   ...passwordKeys,
 } satisfies Keys;
 
@@ -45,7 +47,7 @@ const peerKeys = {
 };
 
 const laterKeys = [
-  ...['listen', 'passive', 'range', 'interface', 'vrf', 'ttl_security', 'graceful_restart', 'role', 'bfd'],
+  ...['listen', 'passive', 'range', 'interface', 'vrf', 'ttl_security', 'graceful_restart', 'role'],
   ...['link_bandwidth', 'delay_open', 'dscp', 'authentication', 'maintenance'],
 ];
 
@@ -57,6 +59,7 @@ interface Inherited {
   readonly holdTimeMs: number;
   readonly connectRetryMs: number;
   readonly password: Password | null;
+  readonly bfd: BfdKeys | null;
 }
 
 /** The main file's `bgp:` block; what is wrong in it is reported and left out. */
@@ -84,6 +87,7 @@ export function readBgp(value: Value, mainFile: string, files: ConfigFiles): Bgp
     holdTimeMs: 90_000,
     connectRetryMs: 5000,
     password: null,
+    bfd: null,
   });
   const peers = readPeers(section.get('peers'), (peer) => readPeer(peer, shared, mainFile, files));
   const communities = readAliases(section.get('communities'));
@@ -115,6 +119,7 @@ function readShared(
     holdTimeMs: section.get('hold_time') ?? above.holdTimeMs,
     connectRetryMs: section.get('connect_retry') ?? above.connectRetryMs,
     password: readPassword(section, mainFile, files) ?? above.password,
+    bfd: readBfd(section.get('bfd'), above.bfd),
   };
 }
 
@@ -164,6 +169,11 @@ function readPeer(
   }
   if (peer === undefined || peerAs === undefined || own.localAs === undefined) return undefined;
   const families: readonly IpFamily[] = section.get('families') ?? ['ipv4', 'ipv6'];
+  const isInternal = peerAs === 'internal' || peerAs === own.localAs;
+  const bfd = bfdFor(own.bfd, section.get('multihop') != null || isInternal);
+  if (section.has('bfd') && bfd?.mode === 'single' && own.bfd?.minimumTtl != null) {
+    section.at('bfd').error('`minimum_ttl` is for multihop: single hop takes a TTL of 255 only (RFC 5881)');
+  }
   return {
     name: section.get('name') ?? peer,
     address: peer,
@@ -179,6 +189,7 @@ function readPeer(
     families: (['ipv4', 'ipv6'] as const).filter((family) => families.includes(family)),
     holdTimeMs: own.holdTimeMs,
     connectRetryMs: own.connectRetryMs,
+    ...(bfd && {bfd}),
     position: section.at('address').position,
   };
 }

@@ -1,7 +1,7 @@
 import {formatDuration} from '../lib/duration.js';
 import {familyOf} from '../lib/prefix.js';
 import {type Change, changeOf} from './change.js';
-import type {PeerConfig} from './types.js';
+import type {BfdConfig, PeerConfig} from './types.js';
 
 export interface PeerChange {
   readonly name: string;
@@ -24,10 +24,19 @@ const bouncingKeys: Readonly<Record<string, (peer: PeerConfig) => unknown>> = {
 
 const quietKeys: typeof bouncingKeys = {
   connect_retry: ({connectRetryMs}) => formatDuration(connectRetryMs),
+  bfd: ({bfd}) => (bfd ? describeBfd(bfd) : 'off'),
   // The other family's address is only a next hop.
   'next hop for ipv4': (peer) => (familyOf(peer.address) === 'ipv6' ? peer.localAddress4 : 'self'),
   'next hop for ipv6': (peer) => (familyOf(peer.address) === 'ipv4' ? peer.localAddress6 : 'self'),
 };
+
+/** `multihop, 300ms × 3`; where the two directions differ `300ms to 50ms × 3`. */
+function describeBfd(bfd: BfdConfig): string {
+  const {detectMultiplier, minimumTtl, mode, passive, receiveIntervalMs, transmitIntervalMs} = bfd;
+  const intervals = [...new Set([transmitIntervalMs, receiveIntervalMs])].map(formatDuration).join(' and ');
+  const ttl = mode === 'multihop' && minimumTtl > 1 ? `, minimum TTL ${minimumTtl}` : '';
+  return `${mode}${passive ? ', passive' : ''}, ${intervals} × ${detectMultiplier}${ttl}`;
+}
 
 /** What is different between two forms of one peer; null: nothing. */
 export function peerChanges(old: PeerConfig, next: PeerConfig): PeerChange | null {

@@ -6,6 +6,7 @@ import {bytesOf, lengthOf} from '../lib/prefix.js';
 import type {
   AdminState,
   AnnouncerSnapshot,
+  BfdWord,
   CheckState,
   Json,
   JsonObject,
@@ -107,7 +108,7 @@ export type PeerStatus = {
   readonly remote_as: number | null;
   readonly state: PeerWord;
   readonly since: string;
-  readonly bfd: null;
+  readonly bfd: BfdWord | null;
   readonly announced: number;
   readonly received: number;
   readonly last_error: string | null;
@@ -136,7 +137,7 @@ export function buildStatus(input: StatusInput): Status {
       remote_as: peer.remoteAs,
       state: peer.state,
       since: iso(peer.since),
-      bfd: null,
+      bfd: peer.bfd ?? null,
       announced: peer.announced,
       received: peer.received,
       last_error: peer.lastError,

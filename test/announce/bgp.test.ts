@@ -5,6 +5,7 @@ import {parseAddress, parsePrefix} from '../../agent/lib/prefix.js';
 import {Secret} from '../../agent/lib/secret.js';
 import type {AgentEvent, Route} from '../../agent/types.js';
 import {installerContract} from '../contract/announcer.js';
+import {FakeBfd} from '../fake/bfd.js';
 import {bgpConfig, FakeNetwork, interfaceAddress, ours, peerConfig} from '../fake/bgp-config.js';
 import {FakeClock, settle} from '../fake/clock.js';
 import {type FakeConnection, FakeConnector} from '../fake/connector.js';
@@ -27,6 +28,7 @@ function lab(peers: readonly PeerConfig[] = [peerConfig()], options: Partial<Bgp
     isOurs: () => false,
     network,
     connector,
+    bfd: new FakeBfd(),
     clock,
     emit: (event) => void events.push(event),
     random: () => 0.999999,

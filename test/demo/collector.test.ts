@@ -7,6 +7,7 @@ import {peerConnector} from '../../agent/io/peer-socket.js';
 import {parseAddress} from '../../agent/lib/prefix.js';
 import {Secret} from '../../agent/lib/secret.js';
 import type {AnnouncerEvent, Route} from '../../agent/types.js';
+import {FakeBfd} from '../fake/bfd.js';
 import {bgpConfig, FakeNetwork, peerConfig} from '../fake/bgp-config.js';
 import {communities, route} from '../fake/route.js';
 
@@ -44,6 +45,7 @@ async function pair(collector: Partial<CollectorOptions> = {}, peer: Partial<Pee
     isOurs: () => false,
     network: new FakeNetwork(),
     connector: peerConnector,
+    bfd: new FakeBfd(),
     clock: systemClock,
     emit: wake,
   });

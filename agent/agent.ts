@@ -38,6 +38,9 @@ export interface AgentOptions {
   readonly emit: Emit;
 }
 
+/** What a stop keeps of `stop_timeout` (at most half of it) for sessions, host routes and addresses. */
+const lastStepsMs = 2000;
+
 export class Agent {
   readonly #options: AgentOptions;
   readonly #fanout: Fanout;
@@ -52,6 +55,8 @@ export class Agent {
   #draining = false;
   #stale = false;
   #replanning = false;
+  /** From now on only `stop` itself hands out plans. */
+  #stopping = false;
   #unsaid: AgentEvent[] = [];
   #cancelSettle: Cancel = () => {};
 
@@ -107,8 +112,12 @@ export class Agent {
     this.#runner.wakeAll();
   }
 
-  /** Takes a new configuration: states are kept, new prefixes go in before old ones go out (CONTRACT "Reload"). */
+  /**
+   * Takes a new configuration: states are kept, new prefixes go in before old ones go out (CONTRACT "Reload").
+   * Does nothing any more once it stops.
+   */
   async reload(config: Config): Promise<void> {
+    if (this.#stopping) return;
     const before = [...this.#services.values()];
     const {services, retiring} = carryOver(before, config.services, this.#options.effects.clock.wallMs());
     this.#config = config;
@@ -126,36 +135,37 @@ export class Agent {
 
   /**
    * `withdraw`: routes out, drain, sessions closed, host routes and addresses off. `keep`: all of that stays.
-   * Ends within `stop_timeout`.
+   * Ends within `stop_timeout`: a drain or an announcer that takes longer is cut short, the steps after it are not left out.
    */
   async stop(mode: 'withdraw' | 'keep'): Promise<void> {
+    const {addresses, announcers} = this.#options;
+    const {clock} = this.#options.effects;
+    const {stopTimeoutMs} = this.#config;
+    const deadline = clock.now() + stopTimeoutMs;
+    const left = (): number => deadline - clock.now();
+    const isKernel = ({name}: Announcer): boolean => name === 'kernel';
+
+    this.#stopping = true;
+    this.#retiring = [];
     this.#cancelSettle();
     this.#runner.stop();
-    await this.#atMost(
-      this.#config.stopTimeoutMs,
-      mode === 'keep' ? this.#stopAnnouncers('keep') : this.#withdraw(),
-    );
+    if (mode === 'withdraw') await this.#withdraw(stopTimeoutMs - Math.min(lastStepsMs, stopTimeoutMs / 2));
+    const daemons = announcers.filter((announcer) => !isKernel(announcer));
+    await this.#atMost(left() / 2, stopAll(daemons, mode));
+    if (mode === 'withdraw') await this.#atMost(left() / 2, this.#fanout.release());
+    await this.#atMost(left() / 2, stopAll(announcers.filter(isKernel), mode));
+    if (addresses) await this.#atMost(left(), addresses.stop(mode));
     this.#fanout.stop();
   }
 
-  async #withdraw(): Promise<void> {
-    this.#draining = true;
+  async #withdraw(budgetMs: number): Promise<void> {
     const overridden = this.services.filter(({config}) => Object.keys(config.drain.override).length > 0);
-    this.#handOut();
-    await this.#sleep(Math.max(0, ...overridden.map(({config}) => config.drain.forMs)));
-    await this.#fanout.withdraw();
-    await this.#stopAnnouncers('withdraw');
-  }
-
-  async #stopAnnouncers(mode: 'withdraw' | 'keep'): Promise<void> {
-    const {addresses, announcers} = this.#options;
-    const isKernel = ({name}: Announcer): boolean => name === 'kernel';
-    await Promise.all(
-      announcers.filter((announcer) => !isKernel(announcer)).map((daemon) => daemon.stop(mode)),
-    );
-    if (mode === 'withdraw') await this.#fanout.release();
-    await Promise.all(announcers.filter(isKernel).map((kernel) => kernel.stop(mode)));
-    await addresses?.stop(mode);
+    const drainMs = Math.min(budgetMs, Math.max(0, ...overridden.map(({config}) => config.drain.forMs)));
+    this.#draining = true;
+    this.#plan = this.#makePlan();
+    this.#fanout.set(this.#plan);
+    if (drainMs > 0) await new Promise<void>((done) => this.#options.effects.clock.after(drainMs, done));
+    await this.#atMost(budgetMs - drainMs, this.#fanout.withdraw());
   }
 
   #onResult(name: ServiceName, check: string, result: CheckResult, missed: number): boolean {
@@ -210,6 +220,7 @@ export class Agent {
 
   #handOut(): void {
     this.#stale = false;
+    if (this.#stopping) return;
     this.#plan = this.#makePlan();
     this.#fanout.set(this.#plan);
   }
@@ -235,10 +246,6 @@ export class Agent {
     return this.services.filter(({state}) => state.admin !== 'disabled').map(({config}) => config);
   }
 
-  async #sleep(ms: number): Promise<void> {
-    if (ms > 0) await new Promise<void>((done) => this.#options.effects.clock.after(ms, done));
-  }
-
   /** Waits for `work`, but no longer than `ms`. */
   async #atMost(ms: number, work: Promise<void>): Promise<void> {
     let cancel: Cancel = () => {};
@@ -248,4 +255,8 @@ export class Agent {
     await Promise.race([work, timeout]);
     cancel();
   }
+}
+
+async function stopAll(announcers: readonly Announcer[], mode: 'withdraw' | 'keep'): Promise<void> {
+  await Promise.allSettled(announcers.map((announcer) => announcer.stop(mode)));
 }

@@ -43,7 +43,9 @@ export class Daemon {
   #loaded: DaemonOptions['loaded'];
   #gates: Gates;
   #ours: ReadonlySet<Prefix>;
+  /** The start, then one reload after the other. */
   #reloading: Promise<unknown> = Promise.resolve();
+  #stopping = false;
 
   constructor(options: DaemonOptions) {
     const {adopt, bootId, client, clock, dryRun, emit, loaded, network, routerId} = options;
@@ -86,12 +88,21 @@ export class Daemon {
     reload: async () => ({lines: await this.reload()}),
   };
 
-  async start(): Promise<void> {
+  /** A reload that comes meanwhile waits for its end. */
+  start(): Promise<void> {
+    const started = this.#start();
+    this.#reloading = started.catch(() => {});
+    return started;
+  }
+
+  async #start(): Promise<void> {
     await this.#announcers.start();
     await this.#agent.start();
   }
 
+  /** After a start that failed, too: takes off what it had put on. */
   async stop(mode: 'withdraw' | 'keep'): Promise<void> {
+    this.#stopping = true;
     await this.#agent.stop(mode);
     this.#announcers.stop();
   }
@@ -128,6 +139,7 @@ export class Daemon {
 
   async #reload(): Promise<readonly string[]> {
     const {configFile, emit, log} = this.#options;
+    if (this.#stopping) throw new ApiError(1, 'eip-health is stopping: nothing is reloaded any more');
     const before = this.#loaded.config;
     const loaded = loadConfig({configFile, previous: before});
     for (const problem of loaded.problems) {

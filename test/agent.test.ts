@@ -193,18 +193,99 @@ t.test('stop with keys of announce under drain: worse first, then withdrawn', as
   t.ok((await happened()).includes('stop bgp withdraw'));
 });
 
-t.test('stop ends in time though an announcer hangs', async (t) => {
-  const {agent, bgp, clock, happened} = rig(config([web()], {stopTimeoutMs: 1500}));
+t.test(
+  'stop: a drain that is longer than stop_timeout is cut short, the steps after it are not left out',
+  async (t) => {
+    for (const override of [{}, {med: 900}]) {
+      const slow = web({kernelRoute: true, drain: {forMs: 60_000, override}});
+      const {agent, clock, happened} = rig(config([slow], {stopTimeoutMs: 10_000}));
+      await agent.start();
+      await clock.run(500);
+      await happened();
+      let ended = false;
+      const stopped = agent.stop('withdraw').then(() => (ended = true));
+      await clock.run(7_900);
+      t.equal(ended, false);
+      await clock.run(2_100);
+      await stopped;
+      t.same(
+        (await happened()).filter((line) => !line.startsWith('~')),
+        [
+          '-bgp 192.0.2.1/32',
+          'stop bgp withdraw',
+          '-kernel 192.0.2.1/32',
+          '-address 192.0.2.1/32',
+          'stop kernel withdraw',
+          'stop address withdraw',
+        ],
+      );
+      t.equal(clock.pending, 0);
+    }
+  },
+);
+
+t.test('stop ends in time though an announcer hangs or breaks, and takes the rest down', async (t) => {
+  for (const end of [() => new Promise<void>(() => {}), () => Promise.reject(new Error('broken'))]) {
+    const {agent, bgp, clock, happened} = rig(config([web()], {stopTimeoutMs: 1500}));
+    await agent.start();
+    await clock.run(500);
+    await happened();
+    bgp.auto = false;
+    bgp.stop = end;
+    let ended = false;
+    const stopped = agent.stop('withdraw').then(() => (ended = true));
+    await clock.run(700);
+    t.equal(ended, false);
+    await clock.run(800);
+    await stopped;
+    t.same(await happened(), ['stop kernel withdraw', 'stop address withdraw']);
+  }
+});
+
+t.test('a reload that comes while it stops changes nothing', async (t) => {
+  const slow = web({drain: {forMs: 3000, override: {}}});
+  const {agent, check, clock, happened} = rig(config([slow]));
   await agent.start();
   await clock.run(500);
-  bgp.auto = false;
-  let ended = false;
-  const stopped = agent.stop('withdraw').then(() => (ended = true));
-  await clock.run(1499);
-  t.equal(ended, false);
-  await clock.run(1);
+  await happened();
+  const stopped = agent.stop('withdraw');
+  await clock.run(100);
+  const starts = check('web').starts.length;
+  await agent.reload(config([web(), serviceConfig('dns', ['192.0.2.53'], {addressMode: 'always'})]));
+  await clock.run(2900);
   await stopped;
-  t.notOk((await happened()).includes('-address 192.0.2.1/32'));
+  t.same(await happened(), [
+    '-bgp 192.0.2.1/32',
+    'stop bgp withdraw',
+    '-address 192.0.2.1/32',
+    'stop kernel withdraw',
+    'stop address withdraw',
+  ]);
+  t.equal(check('web').starts.length, starts, 'no check runs any more');
+  t.equal(clock.pending, 0);
+});
+
+t.test('a stop that comes while a reload waits for new prefixes', async (t) => {
+  const {agent, addresses, clock, happened} = rig(config([web()]));
+  await agent.start();
+  await clock.run(500);
+  await happened();
+  addresses.auto = false;
+  const reloaded = agent.reload(
+    config([web({...serviceConfig('web', ['192.0.2.7']), checks: web().checks})]),
+  );
+  await clock.run(1000);
+  const stopped = agent.stop('withdraw');
+  addresses.auto = true;
+  addresses.carryOut();
+  await clock.run(5000);
+  await stopped;
+  await reloaded;
+  const lines = (await happened()).filter((line) => !line.startsWith('~'));
+  t.notOk(lines.includes('+bgp 192.0.2.7/32'));
+  t.ok(lines.indexOf('-bgp 192.0.2.1/32') < lines.indexOf('-address 192.0.2.1/32'));
+  t.equal(addresses.held.size, 0);
+  t.equal(clock.pending, 0);
 });
 
 t.test('keep: nothing is taken out', async (t) => {

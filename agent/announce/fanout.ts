@@ -47,6 +47,8 @@ export class Fanout {
   #flushing = false;
   /** While withdrawing: hosts stay until `release`. */
   #holdHosts = false;
+  /** No drain is waited for any more. */
+  #released = false;
   #waiting: {readonly until: () => boolean; readonly done: () => void}[] = [];
 
   constructor({addresses, announcers, clock, stepTimeoutMs}: FanoutOptions) {
@@ -110,9 +112,10 @@ export class Fanout {
     );
   }
 
-  /** After `withdraw`: host routes, then addresses off; resolves when they are gone or were given up on. */
+  /** After `withdraw`: host routes, then addresses off, drained or not; resolves when they are gone or were given up on. */
   release(): Promise<void> {
     this.#holdHosts = false;
+    this.#released = true;
     for (const set of [this.#hostRoutes, this.#addresses]) {
       for (const prefix of set?.prefixes() ?? []) this.#dirtyHosts.add(prefix);
     }
@@ -248,7 +251,7 @@ export class Fanout {
     // A host route that no daemon was told about is itself what a daemon learns: taking it out is the withdrawal.
     if (routeGoes && !this.#wasLeanedOn.has(prefix)) this.#hostRoutes?.takeOut(prefix);
     if (this.#hostRoutes && !this.#hostRoutes.has(prefix) && !this.#hostRoutes.isOut(prefix)) return;
-    if (!this.#isDrained(prefix) || this.#holdHosts) return;
+    if ((!this.#released && !this.#isDrained(prefix)) || this.#holdHosts) return;
     if (routeGoes) this.#hostRoutes?.takeOut(prefix);
     if (this.#hostRoutes && !this.#hostRoutes.isOut(prefix)) return;
     if (this.#planned.addresses.has(prefix)) return;

@@ -5,11 +5,14 @@ import {watchArp} from './announce/arp.js';
 import {BgpAnnouncer} from './announce/bgp.js';
 import {BirdAnnouncer} from './announce/bird.js';
 import {dryAddresses, dryRoutes} from './announce/dry-run.js';
+import {FrrAnnouncer} from './announce/frr.js';
 import {Kernel} from './announce/kernel.js';
 import {BfdClient} from './bfd/bfd.js';
 import type {BirdConfig} from './config/bird.js';
+import type {FrrConfig} from './config/frr.js';
 import type {Config} from './config/types.js';
 import type {NetlinkClient} from './control/netlink-client.js';
+import {systemExec} from './io/exec.js';
 import {openJournal} from './io/journal.js';
 import {ownedFiles} from './io/owned-file.js';
 import {peerConnector} from './io/peer-socket.js';
@@ -51,6 +54,8 @@ export interface AnnouncersOptions {
   readonly allowed: (prefix: Prefix) => boolean;
   readonly allowedAddress: (prefix: Prefix) => boolean;
   readonly isOurs: (address: IpAddress) => boolean;
+  /** Whether a service announces the prefix, be it up or down. */
+  readonly isManaged: (prefix: Prefix) => boolean;
   readonly network: HostNetwork;
   readonly client: NetlinkClient;
   readonly clock: Clock;
@@ -63,7 +68,8 @@ export function createAnnouncers(options: AnnouncersOptions): Announcers {
   const bgp = config.bgp && dryRun !== 'all' ? bgpSpeaker(options, config.bgp) : null;
   const dryBgp = config.bgp && dryRun === 'all' ? dryRoutes('bgp', options.emit) : null;
   const bird = config.bird && birdDriver(options, config.bird);
-  const announcers = [bgp, dryBgp, bird, kernel?.routes].filter((announcer) => !!announcer);
+  const frr = config.frr && frrDriver(options, config.frr);
+  const announcers = [bgp, dryBgp, bird, frr, kernel?.routes].filter((announcer) => !!announcer);
   let stopArp: Cancel = () => {};
   const startArp = (now: Config): void => {
     stopArp();
@@ -100,6 +106,24 @@ function kernelParts(
 function birdDriver({allowed, clock, dryRun, emit}: AnnouncersOptions, config: BirdConfig): Announcer {
   if (dryRun === 'all') return dryRoutes('bird', emit);
   return new BirdAnnouncer({config, connect: connectUnix, files: ownedFiles, allowed, clock, emit});
+}
+
+function frrDriver(
+  {allowed, bootId, clock, config: {stateDir}, dryRun, emit, isManaged}: AnnouncersOptions,
+  config: FrrConfig,
+): Announcer {
+  if (dryRun === 'all') return dryRoutes('frr', emit);
+  const journal = openJournal(join(stateDir, 'frr.journal'), bootId);
+  return new FrrAnnouncer({
+    config,
+    connect: connectUnix,
+    exec: systemExec,
+    journal,
+    allowed,
+    managed: isManaged,
+    clock,
+    emit,
+  });
 }
 
 /** Says, or sees to it, that no host answers ARP for an address that several hosts hold. */

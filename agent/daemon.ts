@@ -67,6 +67,7 @@ export class Daemon {
       emit,
       allowed: (prefix) => this.#gates.route(prefix),
       allowedAddress: (prefix) => this.#gates.address(prefix),
+      isManaged: (prefix) => this.#ours.has(prefix),
       isOurs: (address) => this.#ours.has(hostPrefix(address)),
     });
     const {addresses, announcers} = this.#announcers;

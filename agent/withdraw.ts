@@ -13,6 +13,7 @@ import {createHostNetwork} from './io/host-network.js';
 import {openNetlinkSocket} from './io/netlink-socket.js';
 import {makeFolder} from './io/state-file.js';
 import {version} from './io/version.js';
+import {prefixesOf} from './service/contribution.js';
 import type {AgentEvent, Emit, Prefix} from './types.js';
 
 export interface WithdrawOptions {
@@ -67,6 +68,7 @@ async function takeOut(config: Config, bootId: string, emit: Emit): Promise<With
   };
   const client = new NetlinkClient({open: openNetlinkSocket, clock});
   const network = await createHostNetwork(client);
+  const managed = new Set(config.services.flatMap(prefixesOf));
   const announcers = createAnnouncers({
     // What the embedded speaker announced went with its sessions, and nothing is checked here.
     config: {...config, bgp: null, services: []},
@@ -76,6 +78,7 @@ async function takeOut(config: Config, bootId: string, emit: Emit): Promise<With
     allowed: () => true,
     allowedAddress: () => true,
     isOurs: () => false,
+    isManaged: (prefix) => managed.has(prefix),
     network,
     client,
     clock,

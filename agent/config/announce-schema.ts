@@ -6,6 +6,7 @@ import {didYouMean} from '../lib/suggest.js';
 import type {AnnouncerName, Community, NextHop} from '../types.js';
 import type {BirdConfig} from './bird.js';
 import {parseCommunity, sortedCommunities} from './communities.js';
+import type {FrrConfig} from './frr.js';
 import {type Keys, key, part, Section} from './section.js';
 import type {AnnounceBlock, AnnounceOverride, BgpConfig, KernelConfig} from './types.js';
 import type {Value} from './value.js';
@@ -15,6 +16,7 @@ import {duration, nextHopOfFamily, plainName, whole} from './values.js';
 export interface Announcers {
   readonly bgp: BgpConfig | null | undefined;
   readonly bird: BirdConfig | null | undefined;
+  readonly frr: FrrConfig | null | undefined;
   readonly kernel: KernelConfig | null | undefined;
 }
 
@@ -131,8 +133,8 @@ function readAttributes(section: Section<typeof attributeKeys>, announcers: Anno
   return override;
 }
 
-const announcerNames = ['bgp', 'bird', 'kernel'] as const;
-const laterAnnouncers = ['frr', 'exabgp', 'gobgp'];
+const announcerNames = ['bgp', 'bird', 'frr', 'kernel'] as const;
+const laterAnnouncers = ['exabgp', 'gobgp'];
 
 function readVia(value: Value, announcers: Announcers): readonly AnnouncerName[] {
   const names: AnnouncerName[] = [];
@@ -141,7 +143,7 @@ function readVia(value: Value, announcers: Announcers): readonly AnnouncerName[]
     if (written === undefined) continue;
     const name = announcerNames.find((known) => known === written);
     if (laterAnnouncers.includes(written)) item.error(`\`${written}\` is not available in this version`);
-    else if (name === undefined) item.error('must be bgp, bird or kernel');
+    else if (name === undefined) item.error('must be bgp, bird, frr or kernel');
     else if (announcers[name] === null) item.error(`the main file has no \`${name}\` block`);
     else names.push(name);
   }

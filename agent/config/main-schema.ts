@@ -7,6 +7,8 @@ import {readAllow} from './allow-schema.js';
 import {readBgp} from './bgp-schema.js';
 import type {BirdConfig} from './bird.js';
 import {readBird} from './bird-schema.js';
+import type {FrrConfig} from './frr.js';
+import {readFrr} from './frr-schema.js';
 import {readKernel} from './kernel-schema.js';
 import type {ConfigFiles} from './password.js';
 import {wholeFile} from './report.js';
@@ -23,6 +25,7 @@ export interface MainParts {
   readonly kernel: KernelConfig | null | undefined;
   readonly bgp: BgpConfig | null | undefined;
   readonly bird: BirdConfig | null | undefined;
+  readonly frr: FrrConfig | null | undefined;
   readonly stopTimeoutMs: number | undefined;
   readonly pacing: Pacing;
 }
@@ -33,6 +36,7 @@ export const unknownMain: MainParts = {
   kernel: undefined,
   bgp: undefined,
   bird: undefined,
+  frr: undefined,
   stopTimeoutMs: undefined,
   pacing: builtInPacing,
 };
@@ -54,13 +58,14 @@ const mainKeys = {
   kernel: part(),
   bgp: part(),
   bird: part(),
+  frr: part(),
 };
 
 /** Every key of the main document. */
 export const mainKeyNames = Object.keys(mainKeys);
 
 const laterKeys = [
-  ...['frr', 'exabgp', 'gobgp', 'metrics', 'guard', 'canary', 'web', 'watch', 'allow_insecure_scripts'],
+  ...['exabgp', 'gobgp', 'metrics', 'guard', 'canary', 'web', 'watch', 'allow_insecure_scripts'],
   'maintenance',
 ];
 
@@ -89,6 +94,7 @@ export function readMain(
   const folder = dirname(resolve(file));
   const bgp = soundly(section, 'bgp', section.get('bgp'), (given) => readBgp(given, file, files));
   const bird = soundly(section, 'bird', section.get('bird'), (given) => readBird(given, folder));
+  const frr = soundly(section, 'frr', section.get('frr'), (given) => readFrr(given, folder));
   const kernel = soundly(section, 'kernel', section.get('kernel'), readKernel);
   const allow = soundly(section, 'allow', section.get('allow'), readAllow);
   const [defaults, log] = [section.get('defaults'), section.get('log')];
@@ -110,11 +116,12 @@ export function readMain(
     kernel: kernel ?? null,
     bgp: bgp ?? null,
     bird: bird ?? null,
+    frr: frr ?? null,
   };
   const pacing = defaults ? readDefaults(defaults) : builtInPacing;
   checkMain(section, config);
   const stopTimeoutMs = section.isSound('stop_timeout') ? config.stopTimeoutMs : undefined;
-  return {config, parts: {allow, kernel, bgp, bird, stopTimeoutMs, pacing}};
+  return {config, parts: {allow, kernel, bgp, bird, frr, stopTimeoutMs, pacing}};
 }
 
 type MainSection = Section<typeof mainKeys>;
@@ -163,8 +170,13 @@ function checkMain(section: MainSection, config: Omit<Config, 'services'>): void
       .at('on_stop')
       .warning('the embedded speaker cannot keep its routes without graceful restart: they go when it stops');
   }
-  if (!['bgp', 'bird', 'kernel'].some((name) => section.has(name as 'bgp')) && section.value.isMapping) {
-    section.value.warning('none of `bgp`, `bird` and `kernel` is configured: nothing will be announced');
+  if (
+    !['bgp', 'bird', 'frr', 'kernel'].some((name) => section.has(name as 'bgp')) &&
+    section.value.isMapping
+  ) {
+    section.value.warning(
+      'none of `bgp`, `bird`, `frr` and `kernel` is configured: nothing will be announced',
+    );
   }
   const {stepTimeoutMs, stopTimeoutMs} = config;
   if (stepTimeoutMs > stopTimeoutMs && section.isSound('step_timeout', 'stop_timeout')) {

@@ -7,6 +7,7 @@ import {addressOf, familyOf, lengthOf} from '../lib/prefix.js';
 import type {BirdConfig} from './bird.js';
 import type {CheckTypes} from './check-schema.js';
 import {explainDetection} from './detection.js';
+import type {FrrConfig} from './frr.js';
 import {formatTarget} from './syslog.js';
 import type {
   AllowEntry,
@@ -78,6 +79,7 @@ function mainOf(config: Config): Plain {
     ...given('kernel', config.kernel),
     ...given('bgp', config.bgp && bgpOf(config.bgp)),
     ...given('bird', config.bird && birdOf(config.bird)),
+    ...given('frr', config.frr && frrOf(config.frr)),
   };
 }
 
@@ -97,6 +99,15 @@ function bgpOf(bgp: BgpConfig): Plain {
     ...given('local_address6', bgp.localAddress6),
     communities: bgp.communities,
     peers: bgp.peers.map(peerOf),
+  };
+}
+
+function frrOf(frr: FrrConfig): Plain {
+  return {
+    vtysh: frr.vtysh,
+    ...given('local_as', frr.localAs),
+    only_configured: frr.onlyConfigured,
+    ...given('vty_sockets', frr.vtySockets),
   };
 }
 

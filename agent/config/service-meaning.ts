@@ -3,10 +3,11 @@
 import {allowGate} from '../lib/allow.js';
 import {formatDuration} from '../lib/duration.js';
 import {contains, familyOf, hostPrefix, parseAddress} from '../lib/prefix.js';
-import type {IpAddress, NextHop, Prefix} from '../types.js';
+import type {AnnouncerName, IpAddress, NextHop, Prefix} from '../types.js';
 import {plainBlock} from './announce-schema.js';
 import {announcedAs, checkOverride, targetsOf} from './announce-targets.js';
 import {unsupportedAttributes, unsupportedPrefix} from './bird.js';
+import {unsupportedByFrr} from './frr.js';
 import type {MainParts} from './main-schema.js';
 import type {ReadService} from './service-schema.js';
 import type {AnnounceBlock, AnnounceOverride} from './types.js';
@@ -19,7 +20,7 @@ export function checkMeaning(service: ReadService, main: MainParts): void {
   refuseChecksOfOwnAddresses(service);
   checkFamilies(service, main);
   remarkOnDegraded(service);
-  checkBird(service, main);
+  checkDriven(service, main);
   for (const {block, value} of service.blocks) checkNextHop(block.nextHop, service, value);
   const {config, section} = service;
   const peers = main.bgp?.peers.map(({name}) => name) ?? [];
@@ -115,29 +116,58 @@ function checkFamilies({config, prefixes}: ReadService, {bgp}: MainParts): void 
   }
 }
 
-/** What BIRD is asked to announce and its form cannot say: with `attributes: ignore` it goes without. */
-function checkBird({blocks, config, prefixes, section}: ReadService, {bird}: MainParts): void {
-  if (!bird) return;
-  const goes = ({via}: AnnounceOverride): boolean => via?.includes('bird') ?? true;
-  const report = (value: Value, attributes: AnnounceBlock): void => {
-    const keys = unsupportedAttributes(bird, attributes);
-    if (keys.length === 0) return;
-    value.error(
-      `${keys.map((key) => `\`${key}\``).join(', ')} cannot be said to BIRD with \`form: ${bird.form}\`: ` +
-        'leave bird out with `via`, or set bird.attributes: ignore',
-    );
-  };
-  for (const {block, value} of blocks) if (goes(block)) report(value, block);
-  const [first] = config.announce;
-  for (const [value, override] of overridesOf({config, section})) {
-    if (!first || !override || !goes({...first, ...override})) continue;
-    // Only what the override itself says: the rest is reported where it stands.
-    report(value, {...plainBlock, ...override});
+/** A daemon that is driven, and what it cannot be told. */
+interface Driven {
+  readonly name: AnnouncerName;
+  readonly unsupported: (route: AnnounceBlock) => readonly string[];
+  /** Why, and what to do about it. */
+  readonly remedy: string;
+  readonly unsupportedPrefix: (prefix: Prefix) => string | null;
+}
+
+function drivenBy({bird, frr}: MainParts): readonly Driven[] {
+  const driven: Driven[] = [];
+  if (bird) {
+    driven.push({
+      name: 'bird',
+      unsupported: (route) => unsupportedAttributes(bird, route),
+      remedy: `to BIRD with \`form: ${bird.form}\`: leave bird out with \`via\`, or set bird.attributes: ignore`,
+      unsupportedPrefix: (prefix) => unsupportedPrefix(bird, prefix),
+    });
   }
-  if (!config.announce.some(goes)) return;
-  for (const {prefix, value} of prefixes) {
-    const why = unsupportedPrefix(bird, prefix);
-    if (why) value.error(why);
+  if (frr) {
+    const how = frr.onlyConfigured ? ' with `only_configured: true`' : '';
+    driven.push({
+      name: 'frr',
+      unsupported: (route) => unsupportedByFrr(frr, route),
+      remedy: `to FRR${how}: leave frr out with \`via\``,
+      unsupportedPrefix: () => null,
+    });
+  }
+  return driven;
+}
+
+/** What a daemon is asked to announce and cannot be told. */
+function checkDriven({blocks, config, prefixes, section}: ReadService, main: MainParts): void {
+  for (const {name, remedy, unsupported, unsupportedPrefix: refuse} of drivenBy(main)) {
+    const goes = ({via}: AnnounceOverride): boolean => via?.includes(name) ?? true;
+    const report = (value: Value, attributes: AnnounceBlock): void => {
+      const keys = unsupported(attributes);
+      if (keys.length > 0)
+        value.error(`${keys.map((key) => `\`${key}\``).join(', ')} cannot be said ${remedy}`);
+    };
+    for (const {block, value} of blocks) if (goes(block)) report(value, block);
+    const [first] = config.announce;
+    for (const [value, override] of overridesOf({config, section})) {
+      if (!first || !override || !goes({...first, ...override})) continue;
+      // Only what the override itself says: the rest is reported where it stands.
+      report(value, {...plainBlock, ...override});
+    }
+    if (!config.announce.some(goes)) continue;
+    for (const {prefix, value} of prefixes) {
+      const why = refuse(prefix);
+      if (why) value.error(why);
+    }
   }
 }
 

@@ -3,6 +3,8 @@
 import type {Secret} from '../lib/secret.js';
 import type {AnnouncerName, Community, IpAddress, IpFamily, NextHop, Prefix, ServiceName} from '../types.js';
 import type {BirdConfig} from './bird.js';
+import type {ExabgpConfig} from './exabgp.js';
+import type {FrrConfig} from './frr.js';
 import type {SyslogConfig} from './syslog.js';
 
 export interface Config {
@@ -26,6 +28,9 @@ export interface Config {
   readonly kernel: KernelConfig | null;
   readonly bgp: BgpConfig | null;
   readonly bird: BirdConfig | null;
+  /** null: this is no process of ExaBGP. */
+  readonly exabgp: ExabgpConfig | null;
+  readonly frr: FrrConfig | null;
   /** In file order; broken services are left out and reported as problems. */
   readonly services: readonly ServiceConfig[];
 }

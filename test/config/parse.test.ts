@@ -71,6 +71,7 @@ bgp:
     maxRunningChecks: 16,
     log: {level: 'debug', format: 'json', syslog: null},
     bird: null,
+    frr: null,
     kernel: {interface: 'dummy0', addresses: 'always', routes: true, table: 100, protocol: 200, arp: 'set'},
   });
   const passwords = bgp?.peers.map((peer) => peer.password?.reveal());

@@ -70,6 +70,7 @@ export async function startAgent(
     emit: bus.emit,
     allowed: allowGate(config.allow),
     allowedAddress: addressGate(config.allow),
+    isManaged: () => true,
     isOurs: (address) => ours.has(hostPrefix(address)),
   });
   const agent = new Agent({

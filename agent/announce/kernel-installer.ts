@@ -53,6 +53,8 @@ export class KernelInstaller<Name extends string, Item extends Installable> impl
   readonly #listeners = new Set<(event: AnnouncerEvent) => void>();
   /** Prefixes to look at, in order. */
   readonly #queue = new Set<Prefix>();
+  /** Told together, once a turn: whoever hears of a thousand prefixes acts on them at once. */
+  readonly #untold = new Map<Prefix, AnnouncerEvent>();
   #running: Promise<void> | null = null;
   #knowsTruth = false;
   #stopped = false;
@@ -158,6 +160,8 @@ export class KernelInstaller<Name extends string, Item extends Installable> impl
   #owed(prefix: Prefix): KernelEntry {
     const entry = this.#entryOf(prefix);
     entry.told = null;
+    // What came out before is an answer to an older question.
+    this.#untold.delete(prefix);
     this.#wake(prefix);
     return entry;
   }
@@ -184,6 +188,7 @@ export class KernelInstaller<Name extends string, Item extends Installable> impl
       await new Promise((resolve) => setImmediate(resolve));
     }
     this.#running = null;
+    this.#tellAll();
     this.#reconciler.reportLosses();
   }
 
@@ -226,7 +231,15 @@ export class KernelInstaller<Name extends string, Item extends Installable> impl
     const text = event.kind === 'failed' ? `failed ${event.reason}` : event.kind;
     if (entry.told === text) return;
     entry.told = text;
-    for (const listener of [...this.#listeners]) listener(event);
+    if (this.#untold.size === 0) setImmediate(() => this.#tellAll());
+    this.#untold.delete(event.prefix);
+    this.#untold.set(event.prefix, event);
+  }
+
+  #tellAll(): void {
+    const events = [...this.#untold.values()];
+    this.#untold.clear();
+    for (const event of events) for (const listener of [...this.#listeners]) listener(event);
   }
 }
 

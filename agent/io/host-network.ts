@@ -47,9 +47,15 @@ export async function createHostNetwork(client: NetlinkView): Promise<HostNetwor
     return links.delete(link.index);
   }
 
+  /** Told once a turn: a thousand addresses that come in a row are one change. */
+  let telling: NodeJS.Immediate | null = null;
+
   function changed(): void {
     seen = null;
-    for (const listener of [...listeners]) listener();
+    telling ??= setImmediate(() => {
+      telling = null;
+      for (const listener of [...listeners]) listener();
+    });
   }
 
   async function look(): Promise<void> {
@@ -97,7 +103,10 @@ export async function createHostNetwork(client: NetlinkView): Promise<HostNetwor
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
-    stop: cancel,
+    stop() {
+      cancel();
+      if (telling) clearImmediate(telling);
+    },
   };
 }
 

@@ -87,10 +87,11 @@ async function agentRound(
   const settled = kernel ? kernelSettled(agent, direction, routes) : Promise.resolve();
   await reader.ask('expect', {...expected(direction, routes), keepBytes: true});
   await runAll(agent, routes);
+  const arrival = reader.ask('arrived', null);
   await pause(restMs);
   const began = now();
   agent.checks.end(verdict);
-  const {at, bytes} = await reader.ask('arrived', null);
+  const {at, bytes} = await arrival;
   await settled;
   return {ms: at - began, bytes};
 }
@@ -102,10 +103,11 @@ async function bareRound(
   bytes: Uint8Array,
 ): Promise<number> {
   await reader.ask('expect', {...expected(direction, routes), keepBytes: false});
+  const arrival = reader.ask('arrived', null);
   await pause(restMs);
   const began = now();
   socket.write(bytes);
-  const {at} = await reader.ask('arrived', null);
+  const {at} = await arrival;
   return at - began;
 }
 

@@ -52,8 +52,9 @@ async function toReader(prefixes: number, rounds: number, aimMs: number | null):
   for (let i = 0; i < rounds; i++) {
     await reader.ask('ready', null);
     await reader.ask('expect', all);
+    const whole = reader.ask('arrived', null);
     const began = await reader.ask('establish', null);
-    const arrived = await reader.ask('arrived', null);
+    const arrived = await whole;
     samples.agent.push(arrived.at - began);
     bytes = arrived.bytes;
 
@@ -61,10 +62,11 @@ async function toReader(prefixes: number, rounds: number, aimMs: number | null):
     const socket = await connectBare(peer);
     await reader.ask('establish', null);
     await reader.ask('expect', {...all, keepBytes: false});
+    const arrival = reader.ask('arrived', null);
     await pause(restMs);
     const wrote = now();
     socket.write(bytes);
-    samples.bare.push((await reader.ask('arrived', null)).at - wrote);
+    samples.bare.push((await arrival).at - wrote);
     socket.destroy();
     await reader.ask('forgetNewest', null);
     agent.reconnect();

@@ -2,7 +2,7 @@
 
 import {makeFolder} from '../io/state-file.js';
 import type {Clock, IpAddress} from '../types.js';
-import {type StateLock, takeStateLock} from './lock.js';
+import {LockHeldError, type StateLock, takeStateLock} from './lock.js';
 import {readRouterId, writeRouterId} from './router-id.js';
 import {mayAdopt, type RunRecord, readRunRecord, writeRunRecord} from './run-record.js';
 
@@ -19,14 +19,23 @@ export interface Life {
   readonly adopt: boolean;
   readonly routerId: IpAddress | null;
   keepRouterId(id: IpAddress): void;
-  /** Notes how it ends and lets go of the lock. */
+  /** Notes how it ends and lets go of the lock. Throws when it cannot be noted; the lock is let go all the same. */
   end(how: 'withdraw' | 'keep'): void;
 }
 
-/** Takes the lock and notes that we run. Throws `LockHeldError`, or the system's error when the folder cannot be used. */
-export function beginLife({stateDir, version, bootId, onCrash, clock}: LifeOptions): Life {
-  makeFolder(stateDir);
-  const lock: StateLock = takeStateLock(stateDir);
+/** Takes the lock and notes that we run. Throws `LockHeldError`, or says why the folder cannot be used. */
+export function beginLife(options: LifeOptions): Life {
+  const {stateDir} = options;
+  try {
+    makeFolder(stateDir);
+    return lifeUnder(takeStateLock(stateDir), options);
+  } catch (error) {
+    if (error instanceof LockHeldError) throw error;
+    throw new Error(`state_dir ${stateDir} cannot be used: ${messageOf(error)}`, {cause: error});
+  }
+}
+
+function lifeUnder(lock: StateLock, {stateDir, version, bootId, onCrash, clock}: LifeOptions): Life {
   const note = (stop: RunRecord['stop']): void =>
     writeRunRecord(stateDir, {
       boot_id: bootId,
@@ -42,8 +51,15 @@ export function beginLife({stateDir, version, bootId, onCrash, clock}: LifeOptio
     routerId: readRouterId(stateDir),
     keepRouterId: (id) => writeRouterId(stateDir, id),
     end(how) {
-      note(how);
-      lock.release();
+      try {
+        note(how);
+      } catch (error) {
+        throw new Error(`how it ended could not be noted in state_dir ${stateDir}: ${messageOf(error)}`, {
+          cause: error,
+        });
+      } finally {
+        lock.release();
+      }
     },
   };
 }
@@ -51,4 +67,8 @@ export function beginLife({stateDir, version, bootId, onCrash, clock}: LifeOptio
 /** Of a dry run, which leaves nothing behind and may run beside a daemon. */
 export function dryLife(stateDir: string): Life {
   return {adopt: false, routerId: readRouterId(stateDir), keepRouterId: () => {}, end: () => {}};
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

@@ -1,8 +1,9 @@
 /** A unix socket that clients connect to: the file, its mode, and the connections as lines. What they mean is `api`'s. */
 
-import {lstatSync, mkdirSync, rmSync} from 'node:fs';
+import {lstatSync, rmSync} from 'node:fs';
 import {connect, createServer, type Server, type Socket} from 'node:net';
 import {dirname} from 'node:path';
+import {makeFolder} from './state-file.js';
 
 /** sun_path in <sys/un.h>, without its closing zero. */
 const maxPathBytes = 107;
@@ -42,7 +43,7 @@ export async function listenAt(
   if (Buffer.byteLength(path) > maxPathBytes) {
     throw new Error(`${path}: the path of a socket has at most ${maxPathBytes} bytes`);
   }
-  mkdirSync(dirname(path), {recursive: true});
+  makeFolder(dirname(path));
   await removeStale(path);
   // The client may close its side after its last request and still read the answer.
   const server = createServer({allowHalfOpen: true}, (socket) => attach(socket, accept));

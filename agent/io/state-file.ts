@@ -2,12 +2,14 @@
 
 import {
   closeSync,
+  existsSync,
   fsyncSync,
   mkdirSync,
   openSync,
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs';
 import {dirname} from 'node:path';
@@ -53,5 +55,16 @@ function withDescriptor(path: string, flags: string, mode: number, use: (fd: num
 
 /** Makes a folder and those above it; fine when it is there. Throws the system's error. */
 export function makeFolder(path: string): void {
-  mkdirSync(path, {recursive: true, mode: 0o755});
+  // Not with `recursive`: on file systems that refuse (read-only, /proc) that reports another error, or never returns.
+  try {
+    mkdirSync(path, {mode: 0o755});
+  } catch (error) {
+    const {code} = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' && dirname(path) !== path && !existsSync(dirname(path))) {
+      makeFolder(dirname(path));
+      makeFolder(path);
+    } else if (code !== 'EEXIST' || !statSync(path).isDirectory()) {
+      throw error;
+    }
+  }
 }

@@ -96,3 +96,68 @@ async function connectControl(path: string): Promise<{ask(line: string): Promise
     close: () => socket.destroy(),
   };
 }
+
+export interface ExportingBird {
+  readonly socket: string;
+  /** The list of what it exports, which its configuration includes. */
+  readonly file: string;
+  /** The text of that file, for these prefixes. */
+  listOf(prefixes: readonly string[]): string;
+  /** Resolves once the session is established. */
+  established(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** Has a route to each of the prefixes, connects to a neighbor, and exports what a list in a file of its own names. */
+export async function startExportingBird(
+  address: string,
+  neighbor: {readonly address: string; readonly port: number},
+  prefixes: readonly string[],
+): Promise<ExportingBird> {
+  const folder = mkdtempSync(join(tmpdir(), `eip${process.pid}-bird-`));
+  const [config, socket, file] = ['bird.conf', 'bird.ctl', 'anycast.conf'].map((name) =>
+    join(folder, name),
+  ) as [string, string, string];
+  const listOf = (list: readonly string[]): string =>
+    `define ACAST_PS_ADVERTISE = [ ${(list.length > 0 ? list : ['10.189.200.255/32']).join(', ')} ];
+define ACAST6_PS_ADVERTISE = [ 2001:db8::1/128 ];\n`;
+  writeFileSync(file, listOf([]));
+  writeFileSync(
+    config,
+    `include "${file}";
+log "${join(folder, 'bird.log')}" all;
+router id ${address};
+protocol device {}
+protocol static { ipv4;
+${prefixes.map((prefix) => `route ${prefix} blackhole;`).join('\n')}
+}
+protocol bgp uplink {
+  local ${address} as 64512;
+  neighbor ${neighbor.address} port ${neighbor.port} as ${peerAs};
+  multihop;
+  hold time 240;
+  connect delay time 1;
+  connect retry time 1;
+  ipv4 { import none; export where net ~ ACAST_PS_ADVERTISE; next hop self; };
+}
+`,
+  );
+  const child = spawn(program, ['-f', '-c', config, '-s', socket, '-P', join(folder, 'bird.pid')], {
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
+  while (!existsSync(socket)) await pause(pollMs);
+  const control = await connectControl(socket);
+  return {
+    socket,
+    file,
+    listOf,
+    async established() {
+      while (!(await control.ask('show protocols uplink')).includes('Established')) await pause(pollMs);
+    },
+    async stop() {
+      control.close();
+      await kill(child);
+      rmSync(folder, {recursive: true, force: true});
+    },
+  };
+}

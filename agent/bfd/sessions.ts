@@ -34,6 +34,8 @@ export class BfdSessions {
   readonly #sessions = new Map<number, BfdSession>();
   readonly #listeners = new Map<string, Cancel>();
   readonly #troubles = new Set<string>();
+  /** Taken down because the main thread is silent: they stay so until it speaks. */
+  readonly #held = new Set<BfdSession>();
   #stopWatch: Cancel;
   #beat: number;
   #lookedAt: number;
@@ -80,6 +82,7 @@ export class BfdSessions {
     else {
       session.close(() => {
         this.#sessions.delete(id);
+        this.#held.delete(session);
         this.#options.tell({kind: 'closed', id});
       });
     }
@@ -124,9 +127,7 @@ export class BfdSessions {
     if (!decoded.ok) return;
     const session = this.#sessionFor(decoded.packet, datagram, port);
     if (!session || datagram.ttl < session.target.minimumTtl) return;
-    // While the main thread is silent a session must not come up again.
-    if (this.#silentMs > limitOf(session)) return;
-    session.receive(decoded.packet);
+    if (!this.#held.has(session)) session.receive(decoded.packet);
   }
 
   /** RFC 5880 §6.8.6: by our discriminator where the peer knows it, else by the address; the address must fit anyway. */
@@ -147,8 +148,11 @@ export class BfdSessions {
     else this.#silentMs = 0;
     this.#beat = beat;
     this.#lookedAt = now;
+    if (this.#silentMs === 0) this.#held.clear();
     for (const session of this.#sessions.values()) {
-      if (this.#silentMs > limitOf(session)) session.fail();
+      if (this.#silentMs <= limitOf(session) || this.#held.has(session)) continue;
+      this.#held.add(session);
+      session.fail();
     }
     this.#stopWatch = clock.after(BEAT_MS, () => this.#look());
   }

@@ -1,0 +1,232 @@
+import t from 'tap';
+import type {BfdTarget, FromBfd} from '../../agent/bfd/messages.js';
+import {type ControlPacket, decodePacket, encodePacket} from '../../agent/bfd/packet.js';
+import {BEAT_MS, BfdSessions} from '../../agent/bfd/sessions.js';
+import type {BfdNetwork, BfdRoute, Datagram} from '../../agent/io/bfd-network.js';
+import {parseAddress} from '../../agent/lib/prefix.js';
+import {FakeClock} from '../fake/clock.js';
+
+/** Notes what is sent, and brings what the test has peers say. */
+class FakeBfdNetwork implements BfdNetwork {
+  readonly sent: {readonly to: string; readonly port: number; readonly packet: ControlPacket}[] = [];
+  readonly listeners = new Map<string, (datagram: Datagram) => void>();
+  isTaken = false;
+
+  listen(family: string, port: number, onDatagram: (datagram: Datagram) => void): () => void {
+    if (this.isTaken) throw new Error('bind EADDRINUSE: address already in use');
+    this.listeners.set(`${family} ${port}`, onDatagram);
+    return () => this.listeners.delete(`${family} ${port}`);
+  }
+
+  sender({address, port}: BfdRoute) {
+    return {
+      send: (bytes: Uint8Array) => {
+        const decoded = decodePacket(bytes);
+        if (!decoded.ok) throw new Error(decoded.reason);
+        this.sent.push({to: address, port, packet: decoded.packet});
+      },
+      close: () => undefined,
+    };
+  }
+
+  last(to: string): ControlPacket {
+    const found = this.sent.findLast((each) => each.to === to);
+    if (!found) throw new Error(`nothing was sent to ${to}`);
+    return found.packet;
+  }
+}
+
+const one = target('10.0.0.1');
+const two = target('10.0.0.2', {port: 4784, minimumTtl: 250});
+
+function target(address: string, keys: Partial<BfdTarget> = {}): BfdTarget {
+  return {
+    address: parseAddress(address),
+    localAddress: null,
+    port: 3784,
+    timers: {transmitMs: 300, receiveMs: 300, detectMultiplier: 3},
+    passive: false,
+    minimumTtl: 255,
+    ...keys,
+  };
+}
+
+function lab() {
+  const clock = new FakeClock();
+  const network = new FakeBfdNetwork();
+  const told: FromBfd[] = [];
+  let beats = 0;
+  let isAlive = true;
+  let lots = 0;
+  const sessions = new BfdSessions({
+    network,
+    clock,
+    random: () => (lots++ % 97) / 97 + 0.001,
+    heartbeat: () => (isAlive ? ++beats : beats),
+    tell: (message) => void told.push(message),
+  });
+  /** What the peer with this address says, as it would: fit to what we said last. */
+  const say = (from: BfdTarget, state: ControlPacket['state'], ttl = 255, keys = {}) => {
+    const packet: ControlPacket = {
+      state,
+      diagnostic: 0,
+      poll: false,
+      final: false,
+      controlPlaneIndependent: false,
+      demand: false,
+      detectMultiplier: 3,
+      myDiscriminator: 77,
+      yourDiscriminator: state === 'down' ? 0 : network.last(from.address).myDiscriminator,
+      desiredMinTxUs: 300_000,
+      requiredMinRxUs: 300_000,
+      requiredMinEchoRxUs: 0,
+      ...keys,
+    };
+    const hear = network.listeners.get(`ipv4 ${from.port}`);
+    if (!hear) throw new Error('nobody listens');
+    hear({bytes: encodePacket(packet), from: from.address, ttl});
+  };
+  const changes = () =>
+    told.flatMap((each) => (each.kind === 'change' ? [`${each.id} ${each.change.to}`] : []));
+  const open = (id: number, what: BfdTarget) => sessions.handle({kind: 'open', id, target: what});
+  const bringUp = (id: number, what: BfdTarget) => {
+    open(id, what);
+    say(what, 'down');
+    say(what, 'up', 255, {final: true});
+  };
+  const alive = (is: boolean) => {
+    isAlive = is;
+  };
+  return {alive, bringUp, changes, clock, network, open, say, sessions, told};
+}
+
+t.test('several sessions, each with its discriminator; packets find theirs', (t) => {
+  const {bringUp, changes, network, open, say, sessions} = lab();
+  bringUp(1, one);
+  open(2, two);
+  const [first, second] = [network.last(one.address), network.last(two.address)];
+  t.not(first.myDiscriminator, second.myDiscriminator);
+  t.ok(first.myDiscriminator > 0 && second.myDiscriminator > 0);
+  t.same(changes(), ['1 down', '1 init', '1 up', '2 down']);
+  say(two, 'down');
+  t.same(changes().slice(4), ['2 init']);
+  say(one, 'up', 255, {yourDiscriminator: second.myDiscriminator});
+  say(one, 'down', 255, {yourDiscriminator: 12345});
+  t.same(changes().slice(5), [], 'from another address, and for a discriminator of nobody');
+  t.same([...network.listeners.keys()], ['ipv4 3784', 'ipv4 4784']);
+  sessions.stop();
+  t.equal(network.listeners.size, 0);
+  t.end();
+});
+
+t.test('RFC 5881 §5: single hop takes a TTL of 255 only; multihop what is configured', (t) => {
+  const {changes, open, say} = lab();
+  open(1, one);
+  open(2, two);
+  say(one, 'down', 254);
+  say(two, 'down', 249);
+  t.same(changes(), ['1 down', '2 down']);
+  say(one, 'down', 255);
+  say(two, 'down', 250);
+  t.same(changes().slice(2), ['1 init', '2 init']);
+  t.end();
+});
+
+t.test('silence of the peer: down after three of its intervals, not before', (t) => {
+  const {bringUp, changes, clock} = lab();
+  bringUp(1, one);
+  clock.advance(899);
+  t.equal(changes().at(-1), '1 up');
+  clock.advance(1);
+  t.equal(changes().at(-1), '1 down');
+  t.end();
+});
+
+/** The peer sends as agreed for a while. */
+function live({clock, say}: ReturnType<typeof lab>, ms: number, state: ControlPacket['state'] = 'up'): void {
+  for (let passed = 0; passed < ms; passed += 100) {
+    clock.advance(100);
+    say(one, state);
+  }
+}
+
+t.test('packets go out often enough, and no more often than a quarter early', (t) => {
+  const bench = lab();
+  bench.bringUp(1, one);
+  const before = bench.network.sent.length;
+  live(bench, 30_000);
+  const sent = bench.network.sent.length - before;
+  t.ok(sent >= 100 && sent <= 134, `${sent} in 30 s at 300 ms`);
+  t.end();
+});
+
+t.test('a main thread that does not answer takes BFD down, and keeps it down until it does', (t) => {
+  const bench = lab();
+  const {alive, bringUp, changes, clock, network, say, told} = bench;
+  bringUp(1, one);
+  live(bench, 1_000);
+  alive(false);
+  live(bench, 800);
+  t.equal(changes().at(-1), '1 up', 'not at the first hiccup');
+  live(bench, 200);
+  t.equal(changes().at(-1), '1 down');
+  t.match(network.last(one.address), {state: 'down', diagnostic: 5});
+  t.match(told.at(-1), {change: {reason: 'path down', byHand: false}});
+  live(bench, 5_000, 'down');
+  t.equal(changes().at(-1), '1 down');
+  alive(true);
+  clock.advance(2 * BEAT_MS);
+  say(one, 'down');
+  t.equal(changes().at(-1), '1 init');
+  t.end();
+});
+
+t.test('close: AdminDown, until the peer shows that it has seen it, or a second at most', (t) => {
+  const {bringUp, changes, clock, network, open, say, sessions, told} = lab();
+  bringUp(1, one);
+  sessions.handle({kind: 'close', id: 1});
+  t.match(network.last(one.address), {state: 'admin-down', diagnostic: 7});
+  t.equal(changes().at(-1), '1 admin-down');
+  say(one, 'up');
+  t.notSame(told.at(-1), {kind: 'closed', id: 1});
+  say(one, 'down');
+  t.same(told.at(-1), {kind: 'closed', id: 1});
+
+  bringUp(2, one);
+  sessions.handle({kind: 'close', id: 2});
+  clock.advance(999);
+  t.notSame(told.at(-1), {kind: 'closed', id: 2});
+  clock.advance(1);
+  t.same(told.at(-1), {kind: 'closed', id: 2});
+
+  open(3, one);
+  sessions.handle({kind: 'close', id: 3});
+  t.same(told.at(-1), {kind: 'closed', id: 3}, 'nobody there to tell');
+  sessions.handle({kind: 'close', id: 4});
+  t.same(told.at(-1), {kind: 'closed', id: 4}, 'never opened');
+  t.end();
+});
+
+t.test('the peer says why, and whether by hand', (t) => {
+  const {bringUp, say, told} = lab();
+  bringUp(1, one);
+  say(one, 'admin-down', 255, {diagnostic: 7});
+  t.match(told.at(-1), {
+    change: {to: 'down', byHand: true, reason: 'neighbor signaled session down (administratively down)'},
+  });
+  t.end();
+});
+
+t.test('a port that another program has: said once, asked for again', (t) => {
+  const {clock, network, open, told} = lab();
+  network.isTaken = true;
+  open(1, one);
+  clock.advance(20_000);
+  const troubles = told.filter(({kind}) => kind === 'trouble');
+  t.match(troubles, [{message: /cannot listen on UDP port 3784 \(ipv4\): bind EADDRINUSE/}]);
+  t.equal(troubles.length, 1);
+  network.isTaken = false;
+  clock.advance(5_000);
+  t.ok(network.listeners.has('ipv4 3784'));
+  t.end();
+});

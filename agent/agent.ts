@@ -52,6 +52,8 @@ export class Agent {
   #config: Config;
   #plan: OrderedPlan;
   #settleOver = false;
+  /** When the first checks began; null: they have not, or what has not settled is not waited for any more. */
+  #settlingSince: number | null = null;
   #draining = false;
   #stale = false;
   #replanning = false;
@@ -100,10 +102,8 @@ export class Agent {
     const {clock} = this.#options.effects;
     this.#fanout.set(this.#plan);
     await this.#atMost(this.#config.stepTimeoutMs, this.#fanout.quiet());
-    this.#cancelSettle = clock.after(this.#config.settleTimeoutMs, () => {
-      this.#settleOver = true;
-      this.#replan();
-    });
+    this.#settlingSince = clock.now();
+    this.#armSettle();
     this.#runner.set(this.#checked());
   }
 
@@ -121,6 +121,7 @@ export class Agent {
     const before = [...this.#services.values()];
     const {services, retiring} = carryOver(before, config.services, this.#options.effects.clock.wallMs());
     this.#config = config;
+    if (this.#settlingSince !== null) this.#armSettle();
     this.#services.clear();
     for (const service of services) this.#services.set(service.config.name, service);
     this.#retiring = retiring;
@@ -166,6 +167,17 @@ export class Agent {
     this.#fanout.set(this.#plan);
     if (drainMs > 0) await new Promise<void>((done) => this.#options.effects.clock.after(drainMs, done));
     await this.#atMost(budgetMs - drainMs, this.#fanout.withdraw());
+  }
+
+  #armSettle(): void {
+    const {clock} = this.#options.effects;
+    const goneMs = clock.now() - (this.#settlingSince ?? clock.now());
+    this.#cancelSettle();
+    this.#cancelSettle = clock.after(this.#config.settleTimeoutMs - goneMs, () => {
+      this.#settleOver = true;
+      this.#settlingSince = null;
+      this.#replan();
+    });
   }
 
   #onResult(name: ServiceName, check: string, result: CheckResult, missed: number): boolean {

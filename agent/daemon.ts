@@ -8,7 +8,7 @@ import type {Handler} from './api/server.js';
 import {diffConfig, keepUntilRestart, lines} from './config/diff.js';
 import {type LoadResult, loadConfig} from './config/load.js';
 import {formatProblem} from './config/report.js';
-import type {Config} from './config/types.js';
+import type {Config, Problem} from './config/types.js';
 import type {NetlinkClient} from './control/netlink-client.js';
 import type {Log} from './events/log.js';
 import {buildStatus, type Status} from './events/status.js';
@@ -41,6 +41,8 @@ export class Daemon {
   readonly #since: number;
   #loadedAt: number;
   #loaded: DaemonOptions['loaded'];
+  /** Of the last attempt to read the configuration, also of one that changed nothing. */
+  #problems: readonly Problem[];
   #gates: Gates;
   #ours: ReadonlySet<Prefix>;
   /** The start, then one reload after the other. */
@@ -52,6 +54,7 @@ export class Daemon {
     const {config} = loaded;
     this.#options = options;
     this.#loaded = loaded;
+    this.#problems = loaded.problems;
     this.#since = clock.wallMs();
     this.#loadedAt = this.#since;
     this.#gates = gatesOf(config);
@@ -108,6 +111,11 @@ export class Daemon {
     this.#announcers.stop();
   }
 
+  /** What a stop leaves, as the configuration says now. */
+  get onStop(): Config['onStop'] {
+    return this.#loaded.config.onStop;
+  }
+
   checkNow(): void {
     this.#agent.checkNow();
   }
@@ -121,7 +129,7 @@ export class Daemon {
       routerId,
       since: this.#since,
       now: clock.wallMs(),
-      config: {loadedAt: this.#loadedAt, errors: this.#loaded.problems},
+      config: {loadedAt: this.#loadedAt, errors: this.#problems},
       services: this.#agent.services,
       plan: this.#agent.plan,
       kernelAddresses: addresses?.snapshot() ?? null,
@@ -131,7 +139,7 @@ export class Daemon {
     });
   }
 
-  /** Reads the configuration again; the answer says what changes. Throws `ApiError` 3 when the main file is broken. */
+  /** Reads the configuration again; the answer says what changes. Throws `ApiError`: 3 when the main file is broken. */
   reload(): Promise<readonly string[]> {
     const reloaded = this.#reloading.then(() => this.#reload());
     this.#reloading = reloaded.catch(() => {});
@@ -143,6 +151,7 @@ export class Daemon {
     if (this.#stopping) throw new ApiError(1, 'eip-health is stopping: nothing is reloaded any more');
     const before = this.#loaded.config;
     const loaded = loadConfig({configFile, previous: before});
+    this.#problems = loaded.problems;
     for (const problem of loaded.problems) {
       emit({
         kind: 'note',
@@ -152,8 +161,9 @@ export class Daemon {
       });
     }
     if (loaded.config === null) {
-      const problems = loaded.problems.map(formatProblem).join('\n');
-      throw new ApiError(3, `the configuration is broken, everything is kept as it was:\n${problems}`);
+      const what = 'the configuration is broken, everything is kept as it was';
+      emit({kind: 'note', level: 'error', message: `reload: ${what}`, fields: {}});
+      throw new ApiError(3, `${what}:\n${loaded.problems.map(formatProblem).join('\n')}`);
     }
     const said = lines(diffConfig(before, loaded.config));
     const config = keepUntilRestart(before, loaded.config);

@@ -6,6 +6,7 @@
 import {beginLife, dryLife, type Life} from './admin/life.js';
 import {readBootId} from './admin/run-record.js';
 import type {DryRunScope} from './announcers.js';
+import {ApiError} from './api/protocol.js';
 import {createApiServer} from './api/server.js';
 import {checkAgainstHost, chooseRouterId, missingRouterId} from './config/host.js';
 import {type LoadResult, loadConfig} from './config/load.js';
@@ -21,7 +22,7 @@ import {createHostNetwork} from './io/host-network.js';
 import {isJournald} from './io/journald.js';
 import {openNetlinkSocket} from './io/netlink-socket.js';
 import {fileOutput, standardOutput} from './io/output.js';
-import {onSignals} from './io/signals.js';
+import {catchSignals, type Signals} from './io/signals.js';
 import {usesColor} from './io/terminal.js';
 import {version} from './io/version.js';
 import type {Emit, IpAddress} from './types.js';
@@ -33,6 +34,8 @@ export interface RunOptions {
   readonly json: boolean;
   /** Where every event is recorded, one JSON line each. */
   readonly record?: string;
+  /** Caught since the command began; default: from now on. */
+  readonly signals?: Signals;
 }
 
 type Loaded = LoadResult & {readonly config: Config};
@@ -40,28 +43,35 @@ type Stop = () => Promise<void> | void;
 
 /** Runs until a signal ends it. Gives the exit code: 0 stopped, 1 it failed or was hurried, 3 the configuration is broken. */
 export async function runDaemon(options: RunOptions): Promise<number> {
+  const {signals = catchSignals()} = options;
   const loaded = loadConfig({configFile: options.configFile});
   const {config, problems} = loaded;
   if (config === null) {
     process.stderr.write(`${problems.map(formatProblem).join('\n')}\n`);
     return 3;
   }
-  const stops: Stop[] = [];
+  const stops: Stop[] = [() => signals.release()];
   const {emit, log} = startLog(options, config, stops);
   try {
-    return await run(options, {...loaded, config}, {emit, log, stops});
+    return await run(options, {...loaded, config}, {emit, log, signals, stops});
   } catch (error) {
     note(emit, 'fatal', `cannot start: ${error instanceof Error ? error.message : String(error)}`);
     return 1;
   } finally {
-    for (const stop of stops.reverse()) await stop();
+    for (const stop of stops.reverse()) {
+      try {
+        await stop();
+      } catch (error) {
+        note(emit, 'error', error instanceof Error ? error.message : String(error));
+      }
+    }
   }
 }
 
 async function run(
   {configFile, dryRun}: RunOptions,
   loaded: Loaded,
-  {emit, log, stops}: {emit: Emit; log: Log; stops: Stop[]},
+  {emit, log, signals, stops}: {emit: Emit; log: Log; signals: Signals; stops: Stop[]},
 ): Promise<number> {
   const {config} = loaded;
   note(
@@ -74,7 +84,8 @@ async function run(
 
   const bootId = readBootId();
   const life = dryRun === 'all' ? dryLife(config.stateDir) : beginLife({...config, version, bootId, clock});
-  let ending: 'withdraw' | 'keep' = 'withdraw';
+  // A start that fails leaves what it found: the next one may adopt what this one might have.
+  let ending: 'withdraw' | 'keep' = life.adopt ? 'keep' : 'withdraw';
   stops.push(() => life.end(ending));
 
   const client = new NetlinkClient({open: openNetlinkSocket, clock});
@@ -100,30 +111,40 @@ async function run(
     emit,
   });
   const ended = new Promise<number>((resolve) => {
-    stops.push(
-      onSignals({
-        stop: () => resolve(0),
-        hurry: () => process.exit(1),
-        reload: () =>
-          void daemon.reload().catch((error: Error) => note(emit, 'error', `reload: ${error.message}`)),
-        checkNow: () => daemon.checkNow(),
-        dump: () => note(emit, 'info', `dump: ${JSON.stringify(daemon.status())}`),
-        crash: (error) => {
-          note(emit, 'fatal', `internal error: ${error.stack ?? error.message}`);
-          resolve(1);
-        },
-      }),
-    );
+    signals.handle({
+      stop: () => resolve(0),
+      hurry() {
+        note(
+          emit,
+          'warn',
+          'asked to stop again: ending at once; what is still installed goes at the next start',
+        );
+        log.flush();
+        process.exit(1);
+      },
+      reload: () => void daemon.reload().catch((error: Error) => noteReload(emit, error)),
+      checkNow: () => daemon.checkNow(),
+      dump: () => note(emit, 'info', `dump: ${JSON.stringify(daemon.status())}`),
+      crash(error) {
+        note(emit, 'fatal', `internal error: ${error.stack ?? error.message}`);
+        resolve(1);
+      },
+    });
   });
-  await daemon.start();
-  const api = createApiServer({path: config.controlSocket, handlers: daemon.handlers, clock, emit});
-  if (dryRun !== 'all') {
-    await api.start();
-    stops.push(() => api.stop());
+  try {
+    await daemon.start();
+    const api = createApiServer({path: config.controlSocket, handlers: daemon.handlers, clock, emit});
+    if (dryRun !== 'all') {
+      await api.start();
+      stops.push(() => api.stop());
+    }
+  } catch (error) {
+    await daemon.stop(ending);
+    throw error;
   }
 
   const code = await ended;
-  ending = code === 0 ? config.onStop : 'withdraw';
+  ending = code === 0 ? daemon.onStop : 'withdraw';
   note(
     emit,
     'info',
@@ -172,6 +193,12 @@ function report(emit: Emit, severity: 'error' | 'warning', message: string): voi
 
 function note(emit: Emit, level: 'info' | 'warn' | 'error' | 'fatal', message: string): void {
   emit({kind: 'note', level, message, fields: {}});
+}
+
+/** What is wrong with the configuration was said line by line. */
+function noteReload(emit: Emit, error: Error): void {
+  if (error instanceof ApiError && error.code === 3) return;
+  note(emit, 'error', `reload: ${error.message}`);
 }
 
 function countOf(services: number): string {

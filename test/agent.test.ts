@@ -156,6 +156,26 @@ t.test('complete when every service has settled, or settle_timeout is over', asy
   await agent.stop('withdraw');
 });
 
+t.test('a changed settle_timeout counts from the start, while anything is waited for', async (t) => {
+  const stuck = serviceConfig('stuck', ['192.0.2.2'], {checks: [checkConfig({options: 'stuck'})]});
+  const services = [web(), stuck];
+  const {agent, bgp, check, clock} = rig(config(services), {adopt: true});
+  await agent.start();
+  check('stuck').verdict = 'hold';
+  await clock.run(10_000);
+  await agent.reload(config(services, {settleTimeoutMs: 15_000}));
+  await clock.run(4999);
+  t.same([...bgp.desired.adopt], ['192.0.2.2/32']);
+  await clock.run(1);
+  t.match(bgp.desired, {complete: true});
+  t.equal(bgp.desired.adopt.size, 0);
+  await agent.reload(config(services, {settleTimeoutMs: 60_000}));
+  await clock.run(1000);
+  t.match(bgp.desired, {complete: true}, 'what is over stays over');
+  await agent.stop('withdraw');
+  t.equal(clock.pending, 0);
+});
+
 t.test('stop: routes, drain, sessions, host routes and addresses, in this order', async (t) => {
   const slow = web({kernelRoute: true, drain: {forMs: 3000, override: {}}});
   const {agent, clock, happened} = rig(config([slow]));

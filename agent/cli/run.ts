@@ -1,5 +1,6 @@
 import {type Command, Option} from 'commander';
 import type {DryRunScope} from '../announcers.js';
+import {catchSignals} from '../io/signals.js';
 import type {Terminal} from '../io/terminal.js';
 import {type Done, examples, invocation, withCommonOptions} from './command.js';
 
@@ -31,12 +32,14 @@ export function addRun(program: Command, terminal: Terminal, done: Done): void {
     )
     .action(async (options: {dryRun?: DryRunScope; record?: string}, command: Command) => {
       const {configFile, json} = invocation(command, terminal);
+      const signals = catchSignals();
       // Loaded here, so that the other commands start without the daemon's parts.
       const {runDaemon} = await import('../main.js');
       done(
         await runDaemon({
           dryRun: options.dryRun ?? 'none',
           json,
+          signals,
           ...(configFile === undefined ? {} : {configFile}),
           ...(options.record === undefined ? {} : {record: options.record}),
         }),

@@ -1,5 +1,3 @@
-import type {Cancel} from '../types.js';
-
 export interface SignalHandlers {
   /** SIGTERM or SIGINT. */
   readonly stop: () => void;
@@ -15,27 +13,52 @@ export interface SignalHandlers {
   readonly crash: (error: Error) => void;
 }
 
-/** What signals mean to the daemon. SIGUSR1 is taken and ignored: it would open Node's inspector. */
-export function onSignals({stop, hurry, reload, checkNow, dump, crash}: SignalHandlers): Cancel {
+export interface Signals {
+  /** From now on these are called; a stop or a reload that was asked for before, at once. */
+  handle(handlers: SignalHandlers): void;
+  /** Signals do again what they do by default. */
+  release(): void;
+}
+
+/**
+ * What signals mean to the daemon, from its first moment: a SIGHUP during its start must not end it. SIGUSR1 is taken
+ * and ignored: it would open Node's inspector. Errors that nothing caught end the process until `handle`.
+ */
+export function catchSignals(): Signals {
+  let handlers: SignalHandlers | null = null;
   let stopping = false;
+  let reloading = false;
   const end = (): void => {
-    if (stopping) hurry();
-    else stop();
+    if (!stopping) handlers?.stop();
+    else if (handlers) handlers.hurry();
+    else process.exit(1);
     stopping = true;
   };
-  const caught = (error: unknown): void => crash(error instanceof Error ? error : new Error(String(error)));
+  const reload = (): void => {
+    if (handlers) handlers.reload();
+    else reloading = true;
+  };
+  const caught = (error: unknown): void =>
+    handlers?.crash(error instanceof Error ? error : new Error(String(error)));
   const signals: readonly (readonly [NodeJS.Signals, () => void])[] = [
     ['SIGTERM', end],
     ['SIGINT', end],
     ['SIGHUP', reload],
-    ['SIGURG', checkNow],
+    ['SIGURG', () => handlers?.checkNow()],
     ['SIGUSR1', () => {}],
-    ['SIGUSR2', dump],
+    ['SIGUSR2', () => handlers?.dump()],
   ];
   for (const [name, listener] of signals) process.on(name, listener);
-  process.on('uncaughtException', caught).on('unhandledRejection', caught);
-  return () => {
-    for (const [name, listener] of signals) process.off(name, listener);
-    process.off('uncaughtException', caught).off('unhandledRejection', caught);
+  return {
+    handle(now) {
+      handlers = now;
+      process.on('uncaughtException', caught).on('unhandledRejection', caught);
+      if (reloading) now.reload();
+      if (stopping) now.stop();
+    },
+    release() {
+      for (const [name, listener] of signals) process.off(name, listener);
+      process.off('uncaughtException', caught).off('unhandledRejection', caught);
+    },
   };
 }

@@ -1,5 +1,5 @@
 import {execFileSync, spawn} from 'node:child_process';
-import {closeSync, constants, openSync, readFileSync, writeSync} from 'node:fs';
+import {closeSync, constants, openSync, readFileSync, writeFileSync, writeSync} from 'node:fs';
 import {join} from 'node:path';
 import {setTimeout as pause} from 'node:timers/promises';
 import t, {type Test} from 'tap';
@@ -29,6 +29,10 @@ async function untilUp(folder: string): Promise<Status> {
     if (found?.services.every(({state}) => state === 'up')) return found;
     await pause(20);
   }
+}
+
+function lastStop(folder: string): unknown {
+  return (JSON.parse(readFileSync(join(folder, 'state/run.json'), 'utf8')) as {stop: unknown}).stop;
 }
 
 t.test('it runs until SIGTERM, logs JSON into a pipe, and records what happens', async (t) => {
@@ -75,6 +79,40 @@ t.test('a second one with the same state_dir says who holds it, and is exit code
   await untilUp(folder);
   again.child.kill('SIGINT');
   t.match(await again.ended, {code: 0});
+});
+
+t.test('a start that fails leaves the record of the stop before it', async (t) => {
+  const folder = folderWith({
+    'eip-health.yaml': `${main}on_stop: keep\n`,
+    'conf.d/web.yaml': service,
+  });
+  const running = await daemon(t, folder);
+  await untilUp(folder);
+  running.child.kill('SIGTERM');
+  t.match(await running.ended, {code: 0});
+  t.match(lastStop(folder), 'keep');
+  writeFileSync(join(folder, 'x.sock'), 'no socket');
+  const failed = await start(['run'], folder).ended;
+  t.equal(failed.code, 1);
+  t.match(failed.stdout, 'x.sock is there already and is no socket');
+  t.match(lastStop(folder), 'keep');
+});
+
+t.test('on_stop is what the last reload read; a broken reload is seen in the status', async (t) => {
+  const folder = folderWith({'eip-health.yaml': main, 'conf.d/web.yaml': service});
+  const running = await daemon(t, folder);
+  await untilUp(folder);
+  writeFileSync(join(folder, 'eip-health.yaml'), `${main}on_stop: keep\n`);
+  t.match(await run(['reload'], folder), {code: 0, stdout: 'on_stop: withdraw -> keep\n'});
+  writeFileSync(join(folder, 'eip-health.yaml'), `${main}nonsense: 1\n`);
+  t.match(await run(['reload'], folder), {code: 3});
+  t.match(await untilUp(folder), {config: {errors: [{line: 4, message: /nonsense/}]}});
+  running.child.kill('SIGTERM');
+  const {code, stdout} = await running.ended;
+  t.equal(code, 0);
+  t.match(stdout, 'reload: the configuration is broken, everything is kept as it was');
+  t.match(stdout, 'stopping: routes and addresses stay');
+  t.match(lastStop(folder), 'keep');
 });
 
 t.test('a broken main file is exit code 3, a broken service is not', async (t) => {

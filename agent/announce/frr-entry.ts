@@ -13,8 +13,6 @@ export class FrrEntry {
   told: string | null = null;
   /** The failure last written to the side channel. */
   complained: string | null = null;
-  /** Why FRR is not told of it at all. */
-  obstacle: string | null = null;
   /** FRR was seen to announce it. */
   wasAnnounced = false;
   /** `set` changed it while a pass was under way: what that pass finds says nothing about it. */
@@ -35,7 +33,6 @@ export class FrrEntry {
   turn(role: FrrRole): void {
     if (role !== this.role) this.reason = null;
     this.role = role;
-    this.obstacle = null;
     this.told = null;
     this.isNews = true;
     this.graceUntil = null;

@@ -64,8 +64,7 @@ export class FrrJudge {
 
   #judgeWanted(prefix: Prefix, entry: FrrEntry, {established, failure, path}: FrrEvidence): FrrVerdict {
     if (path === undefined || failure !== null) {
-      const isThere = entry.word === 'announced' || (!!path?.isBest && path.isValid);
-      this.#fail(prefix, entry, isThere ? 'announced' : 'failed', failure ?? '');
+      this.#fail(prefix, entry, 'failed', failure ?? '');
     } else if (path?.isValid && path.isBest) {
       if (path.isAdvertised) this.#announced(prefix, entry);
       else if (established === 0) this.#peerDown(prefix, entry);

@@ -47,9 +47,10 @@ export function planChanges({running, wanted, unwanted}: PlanInput): FrrPlan {
       if (!before || isOurLine(before)) lines.set(prefix, {kind: 'set', text: want.line.text, before});
       continue;
     }
+    if (before && isOurLine(before) && isSame(running.routeMaps.get(before.routeMap ?? ''), want.map))
+      continue;
     const map = usable(want.map, running);
     if (!running.routeMaps.has(map.name)) maps.set(map.name, map);
-    if (before?.routeMap === map.name) continue;
     if (before && !isOurLine(before)) replaced.push(before);
     lines.set(prefix, {kind: 'set', text: `network ${prefix} route-map ${map.name}`, before});
   }
@@ -66,9 +67,13 @@ function usable(map: FrrRouteMap, {routeMaps}: FrrRunningConfig): FrrRouteMap {
   let name = map.name;
   for (let n = 1; ; n++) {
     const lines = routeMaps.get(name);
-    if (!lines || lines.join('\n') === map.lines.join('\n')) return {...map, name};
+    if (!lines || isSame(lines, map)) return {...map, name};
     name = `${map.name}-${n}`;
   }
+}
+
+function isSame(lines: readonly string[] | undefined, map: FrrRouteMap): boolean {
+  return lines?.join('\n') === map.lines.join('\n');
 }
 
 /** Route-maps of ours that no line needs any more. */

@@ -4,17 +4,15 @@
  * again every now and then. One pass at a time: what comes meanwhile is taken up by the next one.
  */
 
-import {type FrrConfig, routeForFrr, unsupportedByFrr} from '../config/frr.js';
 import {type FrrNetwork, isOurLine} from '../control/frr-config-protocol.js';
-import {FrrError} from '../control/vty-protocol.js';
+import {FrrError, NoBgpError} from '../control/vty-protocol.js';
 import {backoffMs} from '../lib/backoff.js';
 import {familyOf} from '../lib/prefix.js';
 import type {AnnouncerEvent, Cancel, Clock, Desired, Emit, LogLevel, Prefix, Route} from '../types.js';
 import {FrrEntry, type FrrRole} from './frr-entry.js';
+import {FrrIntent, type FrrIntentOptions} from './frr-intent.js';
 import {FrrJudge} from './frr-judge.js';
-import type {OperatorLines} from './frr-operator-lines.js';
-import {planChanges, type WantedLine} from './frr-plan.js';
-import {type FrrRouteMap, routeMapFor, unsendable} from './frr-route-map.js';
+import {planChanges} from './frr-plan.js';
 import type {FrrTable, FrrTruth} from './frr-table.js';
 
 /** While bgpd works on what it was told. */
@@ -27,34 +25,22 @@ const looks = {firstMs: 1_000, limitMs: 10_000};
 const lookEveryMs = 10_000;
 const lookAfterChangeMs = 1_000;
 
-export interface FrrReconcilerOptions {
-  readonly config: FrrConfig;
+export interface FrrReconcilerOptions extends FrrIntentOptions {
   readonly table: FrrTable;
-  readonly operatorLines: OperatorLines;
   readonly clock: Clock;
   readonly emit: Emit;
-  /** The last gate. */
-  readonly allowed: (prefix: Prefix) => boolean;
-  /** Whether a service announces the prefix, be it up or down: then the operator's line for it follows the service. */
-  readonly managed: (prefix: Prefix) => boolean;
   readonly tell: (event: AnnouncerEvent) => void;
 }
 
 export class FrrReconciler {
   readonly #options: FrrReconcilerOptions;
+  readonly #intent: FrrIntent;
   readonly #judge: FrrJudge;
   readonly #entries = new Map<Prefix, FrrEntry>();
-  readonly #maps = new WeakMap<Route, FrrRouteMap>();
-  #mapsAs: string | null = null;
-  #desired: Desired<Route> | null = null;
-  #items: ReadonlyMap<Prefix, Route> = new Map();
-  /** What was wanted in this life is not left over from another one. */
-  readonly #everWanted = new Set<Prefix>();
-  /** Refused by FRR: not tried again before the next look at everything. */
-  readonly #refused = new Map<Prefix, {readonly item: Route | undefined; readonly why: string}>();
   #isStarted = false;
   #isStopped = false;
   #isRunning = false;
+  #hasDesired = false;
   #again = false;
   #cancelTimer: Cancel = () => undefined;
   #fullLookAt = 0;
@@ -68,6 +54,7 @@ export class FrrReconciler {
 
   constructor(options: FrrReconcilerOptions) {
     this.#options = options;
+    this.#intent = new FrrIntent(options);
     this.#judge = new FrrJudge(options);
   }
 
@@ -93,19 +80,14 @@ export class FrrReconciler {
 
   set(desired: Desired<Route>): void {
     if (this.#isStopped) return;
-    const before = this.#items;
-    this.#desired = desired;
-    this.#items = routeForFrr(desired.items);
-    for (const [prefix, item] of this.#items) {
-      this.#everWanted.add(prefix);
-      if (before.get(prefix) === item) continue;
+    const {unwanted, wanted} = this.#intent.take(desired);
+    for (const {owners, prefix} of wanted) {
       const entry = this.#entryOf(prefix, 'wanted');
-      entry.owners = item.owners;
+      entry.owners = owners;
       entry.turn('wanted');
     }
-    for (const prefix of before.keys()) {
-      if (!this.#items.has(prefix)) this.#entryOf(prefix, 'unwanted').turn('unwanted');
-    }
+    for (const prefix of unwanted) this.#entryOf(prefix, 'unwanted').turn('unwanted');
+    this.#hasDesired = true;
     this.#polls = 0;
     this.#looks = 0;
     this.#fullLookAt = Math.min(this.#fullLookAt, this.#options.clock.now() + lookAfterChangeMs);
@@ -123,11 +105,10 @@ export class FrrReconciler {
     this.kick();
   }
 
-  /** Nobody answers (any more). */
+  /** bgpd is gone, or the way to it. */
   linkDown(): void {
     this.#options.table.forgetAll();
-    // A first attempt may go by another way; later ones have their own pace.
-    if (this.#failures === 0) this.kick();
+    this.kick();
   }
 
   /** Something happened: there may be something to do. */
@@ -161,154 +142,128 @@ export class FrrReconciler {
   }
 
   async #pass(): Promise<void> {
-    const {clock} = this.#options;
+    const {clock, table} = this.#options;
     this.#cancelTimer();
-    if (!this.#desired) return;
+    if (!this.#hasDesired) return;
     const isFull = clock.now() >= this.#fullLookAt;
     if (isFull) {
       this.#fullLookAt = clock.now() + (this.#isNewLink ? lookAfterChangeMs : lookEveryMs);
       this.#isNewLink = false;
+      this.#intent.forgetRefusals();
     }
-    // Removals are tried again each time.
-    for (const [prefix, {item}] of this.#refused) if (isFull || !item) this.#refused.delete(prefix);
     for (const entry of this.#entries.values()) entry.isNews = false;
+    let obstacles: ReadonlyMap<Prefix, string> = new Map();
     let truth: FrrTruth | null = null;
     let failure: string | null = null;
     try {
-      await this.#makeSo(isFull);
+      obstacles = await this.#makeSo(isFull);
       truth = await this.#look(isFull);
     } catch (error) {
       if (!(error instanceof FrrError)) throw error;
       failure = error.message;
-      this.#options.table.forget();
+      table.forget();
+      if (error instanceof NoBgpError) truth = this.#nothing();
+      obstacles = new Map(this.#wanted().map((prefix) => [prefix, error.message]));
     }
     if (this.#isStopped) return;
-    this.#lastFailure = failure;
-    this.#judgeAll(truth, failure);
+    this.#lastFailure = truth ? null : failure;
+    this.#judgeAll(truth, this.#lastFailure, obstacles);
     if (failure === null && !this.#again) await this.#cleanUp();
     if (!this.#isStopped) this.#schedule(failure);
   }
 
-  /** Rejects with `FrrError`. */
-  async #makeSo(isFull: boolean): Promise<void> {
-    const {table} = this.#options;
+  /** Answers what cannot be done for which prefix. Rejects with `FrrError`. */
+  async #makeSo(isFull: boolean): Promise<ReadonlyMap<Prefix, string>> {
+    const {operatorLines, table} = this.#options;
     const before = table.running;
-    if (isFull || !before) {
-      const running = await table.read();
-      if (before) this.#sayDrift(before.networks, running.networks);
+    const isFresh = isFull || !before;
+    if (isFresh) {
+      const {networks} = await table.read();
+      if (before) this.#sayDrift(before.networks, networks);
     }
     const {running} = table;
-    if (!running) return;
-    const {lines, maps, replaced} = planChanges({
-      running,
-      wanted: this.#wantedLines(running.as ?? '', running.networks),
-      unwanted: (line) => this.#fate(line),
-    });
-    const changes = new Map(lines);
-    for (const line of replaced) {
-      const kept = this.#keepAside(line);
+    if (!running) return new Map();
+    const wishes = this.#intent.wishes(running);
+    const obstacles = new Map(wishes.obstacles);
+    const plan = planChanges({running, wanted: wishes.lines, unwanted: (line) => this.#decide(line)});
+    const lines = new Map(plan.lines);
+    for (const line of plan.replaced) {
+      const problem = this.#keepAside(line);
       // Without a note of it nothing takes its place; but what is down goes, whatever the disk says.
-      if (!kept && this.#items.has(line.prefix)) changes.delete(line.prefix);
+      if (problem === null || !this.#intent.isWanted(line.prefix)) continue;
+      lines.delete(line.prefix);
+      obstacles.set(line.prefix, problem);
     }
-    if (changes.size === 0) return;
-    const {isWhole, refused} = await table.apply({maps, lines: changes, replaced});
-    for (const [prefix, why] of refused) this.#refused.set(prefix, {item: this.#items.get(prefix), why});
-    for (const [prefix, {kind}] of changes) {
+    if (lines.size === 0) return obstacles;
+    const {isWhole, refused} = await table.apply({...plan, lines}, isFresh);
+    for (const [prefix, why] of refused) {
+      this.#intent.refuse(prefix, why);
+      obstacles.set(prefix, why);
+    }
+    for (const prefix of lines.keys()) {
       const line = table.running?.networks.get(prefix);
-      if (kind === 'set' && line && !isOurLine(line)) this.#options.operatorLines.drop(prefix);
+      if (line && !isOurLine(line)) operatorLines.drop(prefix);
     }
     if (!isWhole) this.#again = true;
+    return obstacles;
   }
 
-  /** What can be told to FRR; the rest gets to know its obstacle. */
-  #wantedLines(as: string, networks: ReadonlyMap<Prefix, FrrNetwork>): ReadonlyMap<Prefix, WantedLine> {
-    const {allowed, config, managed, operatorLines} = this.#options;
-    const wanted = new Map<Prefix, WantedLine>();
-    for (const [prefix, item] of this.#items) {
-      const entry = this.#entryOf(prefix, 'wanted');
-      const keys = unsupportedByFrr(config, item);
-      const refused = this.#refused.get(prefix);
-      entry.obstacle = allowed(prefix) ? null : 'not covered by `allow`';
-      if (keys.length > 0) entry.obstacle ??= untold(keys, config);
-      if (refused && refused.item === item) entry.obstacle ??= refused.why;
-      const map = this.#mapOf(item, as);
-      entry.obstacle ??= unsendable(map);
-      if (entry.obstacle !== null) continue;
-      if (!config.onlyConfigured) {
-        wanted.set(prefix, {kind: 'ours', map});
-        continue;
-      }
-      const present = networks.get(prefix);
-      const line = present && !isOurLine(present) ? present : operatorLines.all().get(prefix);
-      if (line) wanted.set(prefix, {kind: 'operator', line});
-      else entry.obstacle = `FRR's own configuration has no "network ${prefix}", and only_configured is set`;
-    }
-    // What is of no service any more is given back as it was.
-    for (const [prefix, line] of operatorLines.all()) {
-      if (!this.#items.has(prefix) && !managed(prefix)) wanted.set(prefix, {kind: 'operator', line});
-    }
-    return wanted;
-  }
-
-  #mapOf(item: Route, as: string): FrrRouteMap {
-    const known = this.#mapsAs === as ? this.#maps.get(item) : undefined;
-    if (known) return known;
-    this.#mapsAs = as;
-    const map = routeMapFor(item, as);
-    this.#maps.set(item, map);
-    return map;
-  }
-
-  /** What becomes of a line that is not wanted. */
-  #fate(line: FrrNetwork): 'stays' | 'goes' {
-    const {allowed, managed} = this.#options;
+  /** What becomes of a line that nobody wants there; from now on it is watched. */
+  #decide(line: FrrNetwork): 'stays' | 'goes' {
     const {prefix} = line;
-    const {adopt, complete} = this.#desired ?? {adopt: new Set<Prefix>(), complete: true};
+    const fate = this.#intent.fateOf(line);
     const isOurs = isOurLine(line);
-    if (!isOurs && !managed(prefix)) return 'stays';
-    // The operator's own line has announced the prefix until now: it does so until every service has settled.
-    const mayStay = isOurs ? adopt.has(prefix) && allowed(prefix) : !complete;
-    const stays = mayStay && !this.#everWanted.has(prefix);
-    const isWanted = this.#items.has(prefix);
-    if (!isWanted) {
-      const known = this.#entries.get(prefix);
-      const entry = this.#entryOf(prefix, stays ? 'kept' : 'unwanted');
-      if (!stays && entry.role === 'kept') entry.turn('unwanted');
-      if (!known && !stays) {
-        const what = isOurs ? 'left over, and of no service that is up' : 'its service is not up';
-        this.#note('info', `withdrawing ${prefix}: ${what}`);
-      }
-      entry.isNews = false;
+    if (this.#intent.isWanted(prefix) || (fate === 'stays' && !this.#mayGo(line))) return fate;
+    const known = this.#entries.get(prefix);
+    const entry = this.#entryOf(prefix, fate === 'stays' ? 'kept' : 'unwanted');
+    if (fate === 'goes' && entry.role === 'kept') entry.turn('unwanted');
+    entry.isNews = false;
+    if (fate === 'goes' && !known) {
+      const why = isOurs ? 'left over, and of no service that is up' : 'its service is not up';
+      this.#note('info', `withdrawing ${prefix}: ${why}`);
     }
-    return stays ? 'stays' : 'goes';
+    return fate;
   }
 
-  /** Answers whether it is written down. */
-  #keepAside(line: FrrNetwork): boolean {
+  /** Whether the line is there at our discretion: ours, or the operator's for a service of ours. */
+  #mayGo(line: FrrNetwork): boolean {
+    return isOurLine(line) || this.#options.managed(line.prefix);
+  }
+
+  /** Answers what is wrong, null when it is written down. */
+  #keepAside(line: FrrNetwork): string | null {
+    const {prefix, text} = line;
     try {
       this.#options.operatorLines.keep(line);
-      return true;
+      return null;
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);
-      const {prefix, text} = line;
-      this.#note('error', `the journal of the operator's lines cannot be written: ${why}: "${text}"`, [
-        prefix,
-      ]);
-      const entry = this.#entries.get(prefix);
-      if (entry?.role === 'wanted')
-        entry.obstacle = `the operator's line for it cannot be kept aside: ${why}`;
-      return false;
+      if (!this.#intent.isWanted(prefix)) {
+        const message = `the operator's line "${text}" goes without a note of it in the journal: ${why}`;
+        this.#note('error', message, [prefix]);
+      }
+      return `the operator's line "${text}" cannot be kept aside: ${why}`;
     }
   }
 
   #sayDrift(before: ReadonlyMap<Prefix, FrrNetwork>, now: ReadonlyMap<Prefix, FrrNetwork>): void {
     const moved = [...before.values()].filter(
-      (line) => this.#items.has(line.prefix) && now.get(line.prefix)?.text !== line.text,
+      ({prefix, text}) => this.#intent.isWanted(prefix) && now.get(prefix)?.text !== text,
     );
     this.#say(
       moved.map(({prefix}) => prefix),
       (what) => `the line of FRR for ${what} was changed by something else: doing it again`,
     );
+  }
+
+  /** No BGP announces nothing. */
+  #nothing(): FrrTruth {
+    const paths = new Map([...this.#entries.keys()].map((prefix) => [prefix, null]));
+    return {paths, established: {ipv4: 0, ipv6: 0}};
+  }
+
+  #wanted(): readonly Prefix[] {
+    return [...this.#entries.keys()].filter((prefix) => this.#intent.isWanted(prefix));
   }
 
   /** Rejects with `FrrError`. */
@@ -322,21 +277,19 @@ export class FrrReconciler {
     return truth;
   }
 
-  #judgeAll(truth: FrrTruth | null, failure: string | null): void {
-    const {managed, table} = this.#options;
+  #judgeAll(truth: FrrTruth | null, failure: string | null, obstacles: ReadonlyMap<Prefix, string>): void {
+    const {table} = this.#options;
     const lost: Prefix[] = [];
     for (const [prefix, entry] of this.#entries) {
       const path = truth?.paths.get(prefix);
       if (entry.isNews || (truth && path === undefined)) continue;
       const line = table.running?.networks.get(prefix);
-      const refused = this.#refused.get(prefix);
-      const isRefused = refused !== undefined && refused.item === this.#items.get(prefix);
       const verdict = this.#judge.judge(prefix, entry, {
         path,
         failure,
         established: truth?.established[familyOf(prefix)] ?? 0,
-        obstacle: entry.role === 'kept' ? null : (entry.obstacle ?? (isRefused ? refused.why : null)),
-        isGivenBack: line !== undefined && !isOurLine(line) && !managed(prefix),
+        obstacle: obstacles.get(prefix) ?? null,
+        isGivenBack: line !== undefined && !this.#mayGo(line),
       });
       if (verdict === 'gone') this.#entries.delete(prefix);
       if (verdict !== 'lost') continue;
@@ -397,10 +350,4 @@ export class FrrReconciler {
     const fields = {announcer: 'frr', ...(prefixes ? {prefixes} : {})};
     this.#options.emit({kind: 'note', level, message, fields});
   }
-}
-
-function untold(keys: readonly string[], {onlyConfigured}: FrrConfig): string {
-  return onlyConfigured
-    ? `only_configured announces FRR's own lines as they are, without ${keys.join(', ')}`
-    : `FRR cannot be told ${keys.join(', ')} of a single route`;
 }

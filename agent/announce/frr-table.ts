@@ -16,7 +16,7 @@ import {
   showPath,
   showSummary,
 } from '../control/frr-show-protocol.js';
-import {FrrError, refusalOf, type VtyAnswer} from '../control/vty-protocol.js';
+import {FrrError, NoBgpError, refusalOf, type VtyAnswer} from '../control/vty-protocol.js';
 import {familyOf} from '../lib/prefix.js';
 import type {IpFamily, Prefix} from '../types.js';
 import {
@@ -37,10 +37,10 @@ export interface Applied {
   readonly refused: ReadonlyMap<Prefix, string>;
 }
 
-/** What bgpd originates; null for a prefix of which it originates nothing. */
 export interface FrrTruth {
+  /** What bgpd originates; null for a prefix of which it originates nothing. */
   readonly paths: ReadonlyMap<Prefix, FrrPath | null>;
-  /** Families with a path that no neighbor gets, although neighbors are established. */
+  /** Neighbors with a session; counted for a family with a path that none of them gets. */
   readonly established: Readonly<Record<IpFamily, number>>;
 }
 
@@ -52,7 +52,6 @@ export class FrrTable {
   readonly #config: FrrConfig;
   #version: FrrVersion | null = null;
   #running: FrrRunningConfig | null = null;
-
   constructor(shell: FrrShell, config: FrrConfig) {
     this.#shell = shell;
     this.#config = config;
@@ -78,18 +77,19 @@ export class FrrTable {
     this.#version = null;
   }
 
-  /** Reads the running configuration. Rejects with `FrrError`, also where it has no BGP of our AS. */
+  /** Reads the running configuration. Rejects with `FrrError`, also for another AS, and with `NoBgpError`. */
   async read(): Promise<FrrRunningConfig> {
     this.#running = null;
-    this.#version ??= parseVersion(await this.#askOne('show version'));
+    const version = this.#version ?? parseVersion(await this.#askOne('show version'));
+    this.#version = version;
     // vtysh asks every daemon, unless told otherwise; bgpd knows no other, and Quagga no such word.
-    const only = this.#shell.isDirect || this.#version.dialect === 'quagga' ? '' : ' bgpd';
+    const only = this.#shell.isDirect || version.dialect === 'quagga' ? '' : ' bgpd';
     const {text} = await this.#askOne(`show running-config${only}`);
     const running = parseRunningConfig(text);
     const {localAs} = this.#config;
     if (running.as === null) {
       const as = localAs === null ? '' : ` ${localAs}`;
-      throw new FrrError(`bgpd has no "router bgp${as}": its neighbors must be configured in FRR`);
+      throw new NoBgpError(`bgpd has no "router bgp${as}": its neighbors must be configured in FRR`);
     }
     if (localAs !== null && asNumber(running.as) !== localAs) {
       throw new FrrError(`bgpd is AS ${running.as}: frr.local_as says ${localAs}`);
@@ -98,10 +98,14 @@ export class FrrTable {
     return running;
   }
 
-  /** Rejects with `FrrError`; what FRR has is then to be read again. */
-  async apply(plan: FrrPlan): Promise<Applied> {
-    const {running} = this;
-    if (!running || running.as === null || !this.#version) throw new FrrError('FRR was not read yet');
+  /** Rejects with `FrrError`, and `NoBgpError`; what FRR has is then to be read again. `isFresh`: was read just now. */
+  async apply(plan: FrrPlan, isFresh: boolean): Promise<Applied> {
+    const running = this.#running;
+    const version = this.#version;
+    if (!running || running.as === null || !version) throw new FrrError('FRR was not read yet');
+    const [first] = plan.lines.keys();
+    // `router bgp` would make a BGP where the operator has just taken it away.
+    if (!isFresh && first !== undefined) await this.look([first], () => false);
     this.#running = null;
     const routeMaps = new Map(running.routeMaps);
     const networks = new Map(running.networks);
@@ -124,7 +128,7 @@ export class FrrTable {
       else if (plan.maps.some((map) => map.name === name) && !routeMaps.has(name)) isWhole = false;
       else lines.set(prefix, change);
     }
-    for (const batch of lines.size > 0 ? lineBatches(lines, running.as, this.#version.dialect) : []) {
+    for (const batch of lines.size > 0 ? lineBatches(lines, running.as, version.dialect) : []) {
       const {done, refusals} = await this.#run(batch);
       for (const [prefix, change] of lines) {
         if (!batch.owners.includes(prefix)) continue;
@@ -155,7 +159,8 @@ export class FrrTable {
 
   /** Asks until `isEnough`; what was not asked is missing in the answer. Rejects with `FrrError`. */
   async look(prefixes: readonly Prefix[], isEnough: () => boolean): Promise<FrrTruth> {
-    const {dialect} = this.#version ?? {dialect: 'frr'};
+    if (!this.#version) throw new FrrError('FRR was not read yet');
+    const {dialect} = this.#version;
     const paths = new Map<Prefix, FrrPath | null>();
     for (let from = 0; from < prefixes.length && !isEnough(); from += questionsAtOnce) {
       const part = prefixes.slice(from, from + questionsAtOnce);

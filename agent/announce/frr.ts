@@ -52,6 +52,7 @@ export class FrrAnnouncer implements Announcer {
   readonly #reconciler: FrrReconciler;
   readonly #listeners = new Set<(event: AnnouncerEvent) => void>();
   #saidDown: string | null = null;
+  #wasUp = false;
 
   constructor(options: FrrAnnouncerOptions) {
     this.#options = options;
@@ -60,6 +61,7 @@ export class FrrAnnouncer implements Announcer {
       ...options,
       onUp: (path) => {
         this.#saidDown = null;
+        this.#wasUp = true;
         this.#note('info', `bgpd answers at ${path}`);
         this.#reconciler.linkUp();
       },
@@ -125,7 +127,9 @@ export class FrrAnnouncer implements Announcer {
   }
 
   #onDown(reason: string): void {
-    this.#reconciler.linkDown();
+    // Every attempt that fails is told; where vtysh does its work meanwhile, nothing has changed by it.
+    if (this.#wasUp) this.#reconciler.linkDown();
+    this.#wasUp = false;
     if (reason === this.#saidDown) return;
     this.#saidDown = reason;
     this.#note('warn', reason);

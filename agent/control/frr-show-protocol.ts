@@ -2,7 +2,7 @@
 
 import {familyOf} from '../lib/prefix.js';
 import type {IpFamily, Prefix} from '../types.js';
-import {FrrError, type VtyAnswer} from './vty-protocol.js';
+import {FrrError, NoBgpError, type VtyAnswer} from './vty-protocol.js';
 
 /** `quagga`: no JSON, IPv4 outside of any address-family. */
 export type FrrDialect = 'frr' | 'quagga';
@@ -37,8 +37,11 @@ export function showPath(prefix: Prefix, dialect: FrrDialect): string {
   return family === 'ipv4' ? `show ip bgp ${prefix}` : `show bgp ${prefix}`;
 }
 
-/** The answer to `showPath`. Throws `FrrError` for one that is no such answer. */
+/** The answer to `showPath`. Throws `FrrError` for one that is no such answer, `NoBgpError` where there is no BGP. */
 export function parsePath(answer: VtyAnswer, dialect: FrrDialect): FrrPath | null {
+  if (/^(% )?No BGP process is configured|BGP instance not found"?$/m.test(answer.text)) {
+    throw new NoBgpError('bgpd has no "router bgp" any more');
+  }
   return dialect === 'frr' ? parseJsonPath(answer) : parseTextPath(answer);
 }
 

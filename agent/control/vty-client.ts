@@ -18,7 +18,7 @@ import {
 } from './vty-protocol.js';
 
 export interface VtyClientOptions {
-  /** Where the socket may be; the next one is tried after each failure. At least one. */
+  /** Where the socket may be; the next one is tried where there is none. At least one. */
   readonly paths: readonly string[];
   readonly connect: UnixConnector;
   readonly clock: Clock;
@@ -50,7 +50,7 @@ export class VtyClient {
   #isAbsent = false;
   #isHanging = false;
   #reason = 'not connected yet';
-  #attempts = 0;
+  #place = 0;
   #failures = 0;
   /** The first one is on the wire. */
   #batches: Batch[] = [];
@@ -100,7 +100,7 @@ export class VtyClient {
 
   get #path(): string {
     const {paths} = this.#options;
-    return paths[this.#attempts % paths.length] ?? '';
+    return paths[this.#place % paths.length] ?? '';
   }
 
   #queue(commands: readonly string[]): Promise<readonly VtyAnswer[]> {
@@ -135,7 +135,8 @@ export class VtyClient {
       closed: (code) => {
         const wasUp = this.#isUp;
         const isAbsent = code === 'ENOENT' || code === 'ECONNREFUSED';
-        this.#fail(closedReason(code, path, wasUp), {isAbsent});
+        if (code === 'ENOENT') this.#place++;
+        this.#fail(this.#closedReason(code, path, wasUp), {isAbsent});
       },
     });
     this.#expect();
@@ -187,7 +188,6 @@ export class VtyClient {
     this.#isAbsent = isAbsent;
     this.#isHanging = isHanging;
     this.#end(reason);
-    this.#attempts++;
     const {clock, onDown, random = Math.random} = this.#options;
     this.#failures++;
     const waitMs = jittered(backoffMs(this.#failures, retries), random());
@@ -205,25 +205,27 @@ export class VtyClient {
     this.#batches = [];
     for (const {reject} of batches) reject(new FrrError(reason));
   }
-}
 
-/** What a system's code means to the operator of an FRR. */
-function closedReason(code: string | null, path: string, wasUp: boolean): string {
-  switch (code) {
-    case 'ENOENT':
-      return `${path} does not exist: bgpd does not run, or its socket is elsewhere`;
-    case 'ECONNREFUSED':
-      return `nothing listens at ${path}: bgpd does not run`;
-    case 'EACCES':
-    case 'EPERM':
-      return `no permission to use ${path}: the user of eip-health must be in the group that owns it (frrvty)`;
-    case 'EAGAIN':
-      return `bgpd does not answer: too many connections wait at ${path}`;
-    case 'EPIPE':
-    case 'ECONNRESET':
-    case null:
-      return wasUp ? `bgpd ended the connection to ${path}` : `bgpd ended the connection to ${path} at once`;
-    default:
-      return `cannot connect to ${path}: ${code}`;
+  /** What a system's code means to the operator of an FRR. */
+  #closedReason(code: string | null, path: string, wasUp: boolean): string {
+    switch (code) {
+      case 'ENOENT':
+        return `bgpd does not run, or its socket is elsewhere: there is no ${this.#options.paths.join(', no ')}`;
+      case 'ECONNREFUSED':
+        return `nothing listens at ${path}: bgpd does not run`;
+      case 'EACCES':
+      case 'EPERM':
+        return `no permission to use ${path}: the user of eip-health must be in the group that owns it (frrvty)`;
+      case 'EAGAIN':
+        return `bgpd does not answer: too many connections wait at ${path}`;
+      case 'EPIPE':
+      case 'ECONNRESET':
+      case null:
+        return wasUp
+          ? `bgpd ended the connection to ${path}`
+          : `bgpd ended the connection to ${path} at once`;
+      default:
+        return `cannot connect to ${path}: ${code}`;
+    }
   }
 }

@@ -20,6 +20,11 @@ export class FrrError extends Error {
   override readonly name: string = 'FrrError';
 }
 
+/** There is no BGP to be told of anything: nothing is announced either. */
+export class NoBgpError extends FrrError {
+  override readonly name = 'NoBgpError';
+}
+
 /** What came is not the protocol, or is more than is taken; or a command is none that may be sent. */
 export class VtyProtocolError extends FrrError {
   override readonly name = 'VtyProtocolError';

@@ -5,15 +5,18 @@ import {watchArp} from './announce/arp.js';
 import {BgpAnnouncer} from './announce/bgp.js';
 import {BirdAnnouncer} from './announce/bird.js';
 import {dryAddresses, dryRoutes} from './announce/dry-run.js';
+import {ExabgpAnnouncer} from './announce/exabgp.js';
 import {FrrAnnouncer} from './announce/frr.js';
 import {Kernel} from './announce/kernel.js';
 import {BfdClient} from './bfd/bfd.js';
 import type {BirdConfig} from './config/bird.js';
+import type {ExabgpConfig} from './config/exabgp.js';
 import type {FrrConfig} from './config/frr.js';
 import type {Config} from './config/types.js';
 import type {NetlinkClient} from './control/netlink-client.js';
 import {systemExec} from './io/exec.js';
 import {openJournal} from './io/journal.js';
+import {standardPipe} from './io/line-pipe.js';
 import {ownedFiles} from './io/owned-file.js';
 import {peerConnector} from './io/peer-socket.js';
 import {sysctl} from './io/sysctl.js';
@@ -60,6 +63,8 @@ export interface AnnouncersOptions {
   readonly client: NetlinkClient;
   readonly clock: Clock;
   readonly emit: Emit;
+  /** ExaBGP, whose process this is, has ended. */
+  readonly onExabgpEnd?: () => void;
 }
 
 export function createAnnouncers(options: AnnouncersOptions): Announcers {
@@ -69,7 +74,8 @@ export function createAnnouncers(options: AnnouncersOptions): Announcers {
   const dryBgp = config.bgp && dryRun === 'all' ? dryRoutes('bgp', options.emit) : null;
   const bird = config.bird && birdDriver(options, config.bird);
   const frr = config.frr && frrDriver(options, config.frr);
-  const announcers = [bgp, dryBgp, bird, frr, kernel?.routes].filter((announcer) => !!announcer);
+  const exabgp = config.exabgp && exabgpDriver(options, config.exabgp);
+  const announcers = [bgp, dryBgp, bird, frr, exabgp, kernel?.routes].filter((announcer) => !!announcer);
   let stopArp: Cancel = () => {};
   const startArp = (now: Config): void => {
     stopArp();
@@ -124,6 +130,13 @@ function frrDriver(
     clock,
     emit,
   });
+}
+
+function exabgpDriver(options: AnnouncersOptions, config: ExabgpConfig): Announcer {
+  const {allowed, bootId, clock, dryRun, emit, onExabgpEnd: onEnd = () => {}} = options;
+  if (dryRun === 'all') return dryRoutes('exabgp', emit);
+  const journal = openJournal(join(options.config.stateDir, 'exabgp.journal'), bootId);
+  return new ExabgpAnnouncer({config, open: standardPipe, onEnd, journal, allowed, clock, emit});
 }
 
 /** Says, or sees to it, that no host answers ARP for an address that several hosts hold. */

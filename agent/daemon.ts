@@ -32,6 +32,8 @@ export interface DaemonOptions {
   readonly log: Log;
   readonly clock: Clock;
   readonly emit: Emit;
+  /** ExaBGP, whose process this is, has ended. */
+  readonly onExabgpEnd: () => void;
 }
 
 export class Daemon {
@@ -50,7 +52,7 @@ export class Daemon {
   #stopping = false;
 
   constructor(options: DaemonOptions) {
-    const {adopt, bootId, client, clock, dryRun, emit, loaded, network, routerId} = options;
+    const {adopt, bootId, client, clock, dryRun, emit, loaded, network, onExabgpEnd, routerId} = options;
     const {config} = loaded;
     this.#options = options;
     this.#loaded = loaded;
@@ -68,6 +70,7 @@ export class Daemon {
       client,
       clock,
       emit,
+      onExabgpEnd,
       allowed: (prefix) => this.#gates.route(prefix),
       allowedAddress: (prefix) => this.#gates.address(prefix),
       isManaged: (prefix) => this.#ours.has(prefix),

@@ -21,7 +21,7 @@ import {systemClock as clock} from './io/clock.js';
 import {createHostNetwork} from './io/host-network.js';
 import {isJournald} from './io/journald.js';
 import {openNetlinkSocket} from './io/netlink-socket.js';
-import {fileOutput, standardOutput} from './io/output.js';
+import {fileOutput, standardError, standardOutput} from './io/output.js';
 import {catchSignals, type Signals} from './io/signals.js';
 import {usesColor} from './io/terminal.js';
 import {version} from './io/version.js';
@@ -30,6 +30,8 @@ import type {Emit, IpAddress} from './types.js';
 export interface RunOptions {
   readonly configFile?: string;
   readonly dryRun: DryRunScope;
+  /** This is a process of ExaBGP: standard output and input are its, the log goes to standard error. */
+  readonly exabgp?: boolean;
   /** Log as JSON whatever `log.format` says. */
   readonly json: boolean;
   /** Where every event is recorded, one JSON line each. */
@@ -48,6 +50,11 @@ export async function runDaemon(options: RunOptions): Promise<number> {
   const {config, problems} = loaded;
   if (config === null) {
     process.stderr.write(`${problems.map(formatProblem).join('\n')}\n`);
+    return 3;
+  }
+  const misuse = exabgpMisuse(options, config);
+  if (misuse !== null) {
+    process.stderr.write(`eip-health: ${misuse}\n`);
     return 3;
   }
   const stops: Stop[] = [() => signals.release()];
@@ -97,6 +104,7 @@ async function run(
   }
   const routerId = routerIdOf(config, life, network.addresses());
 
+  let endWithExabgp = (): void => {};
   const daemon = new Daemon({
     loaded,
     configFile,
@@ -109,8 +117,13 @@ async function run(
     log,
     clock,
     emit,
+    onExabgpEnd: () => endWithExabgp(),
   });
   const ended = new Promise<number>((resolve) => {
+    endWithExabgp = () => {
+      note(emit, 'warn', 'ExaBGP has ended');
+      resolve(0);
+    };
     signals.handle({
       stop: () => resolve(0),
       hurry() {
@@ -155,11 +168,11 @@ async function run(
   return code;
 }
 
-function startLog({json, record}: RunOptions, config: Config, stops: Stop[]): {emit: Emit; log: Log} {
-  const output = standardOutput(clock);
+function startLog({exabgp = false, json, record}: RunOptions, config: Config, stops: Stop[]): {emit: Emit; log: Log} {
+  const output = exabgp ? standardError(clock) : standardOutput(clock);
   const bus = createBus();
   const color = usesColor(output.isTerminal, process.env);
-  const priorities = isJournald(1, process.env);
+  const priorities = isJournald(exabgp ? 2 : 1, process.env);
   const log = createLog({config: config.log, json, output, clock, color, priorities});
   bus.on((event) => log.sink(event));
   stops.push(() => log.close(1000));
@@ -173,6 +186,14 @@ function startLog({json, record}: RunOptions, config: Config, stops: Stop[]): {e
     });
   }
   return {emit: bus.emit, log};
+}
+
+/** Why the command line and the configuration do not go together; null when they do. */
+function exabgpMisuse({dryRun, exabgp}: RunOptions, config: Config): string | null {
+  if (exabgp && !config.exabgp)
+    return '--exabgp needs an `exabgp` block in the main file: write `exabgp: {}`';
+  if (exabgp || !config.exabgp || dryRun === 'all') return null;
+  return 'the `exabgp` block needs `run --exabgp`, as a process in the configuration of ExaBGP';
 }
 
 function routerIdOf(

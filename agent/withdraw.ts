@@ -70,8 +70,9 @@ async function takeOut(config: Config, bootId: string, emit: Emit): Promise<With
   const network = await createHostNetwork(client);
   const managed = new Set(config.services.flatMap(prefixesOf));
   const announcers = createAnnouncers({
-    // What the embedded speaker announced went with its sessions, and nothing is checked here.
-    config: {...config, bgp: null, services: []},
+    // What the embedded speaker announced went with its sessions, ExaBGP listens only to its own processes, and
+    // nothing is checked here.
+    config: {...config, bgp: null, exabgp: null, services: []},
     dryRun: 'none',
     routerId: null,
     bootId,

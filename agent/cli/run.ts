@@ -21,6 +21,7 @@ export function addRun(program: Command, terminal: Terminal, done: Done): void {
         .choices(['all', 'kernel'])
         .preset('all'),
     )
+    .option('--exabgp', 'as a process of ExaBGP: announce on standard output, log to standard error')
     .option('--record <file>', 'append every event to this file, one line of JSON each');
   withCommonOptions(command, 'log as JSON, whatever log.format says')
     .addHelpText(
@@ -30,7 +31,7 @@ export function addRun(program: Command, terminal: Terminal, done: Done): void {
         ['eip-health run --dry-run -c eip-health.yaml', 'see what a configuration would do'],
       ),
     )
-    .action(async (options: {dryRun?: DryRunScope; record?: string}, command: Command) => {
+    .action(async (options: {dryRun?: DryRunScope; exabgp?: boolean; record?: string}, command: Command) => {
       const {configFile, json} = invocation(command, terminal);
       const signals = catchSignals();
       // Loaded here, so that the other commands start without the daemon's parts.
@@ -38,6 +39,7 @@ export function addRun(program: Command, terminal: Terminal, done: Done): void {
       done(
         await runDaemon({
           dryRun: options.dryRun ?? 'none',
+          exabgp: options.exabgp ?? false,
           json,
           signals,
           ...(configFile === undefined ? {} : {configFile}),

@@ -6,6 +6,7 @@ import {didYouMean} from '../lib/suggest.js';
 import type {AnnouncerName, Community, NextHop} from '../types.js';
 import type {BirdConfig} from './bird.js';
 import {parseCommunity, sortedCommunities} from './communities.js';
+import type {ExabgpConfig} from './exabgp.js';
 import type {FrrConfig} from './frr.js';
 import {type Keys, key, part, Section} from './section.js';
 import type {AnnounceBlock, AnnounceOverride, BgpConfig, KernelConfig} from './types.js';
@@ -17,6 +18,7 @@ export interface Announcers {
   readonly bgp: BgpConfig | null | undefined;
   readonly bird: BirdConfig | null | undefined;
   readonly frr: FrrConfig | null | undefined;
+  readonly exabgp: ExabgpConfig | null | undefined;
   readonly kernel: KernelConfig | null | undefined;
 }
 
@@ -133,8 +135,8 @@ function readAttributes(section: Section<typeof attributeKeys>, announcers: Anno
   return override;
 }
 
-const announcerNames = ['bgp', 'bird', 'frr', 'kernel'] as const;
-const laterAnnouncers = ['exabgp', 'gobgp'];
+const announcerNames = ['bgp', 'bird', 'frr', 'exabgp', 'kernel'] as const;
+const laterAnnouncers = ['gobgp'];
 
 function readVia(value: Value, announcers: Announcers): readonly AnnouncerName[] {
   const names: AnnouncerName[] = [];
@@ -143,7 +145,7 @@ function readVia(value: Value, announcers: Announcers): readonly AnnouncerName[]
     if (written === undefined) continue;
     const name = announcerNames.find((known) => known === written);
     if (laterAnnouncers.includes(written)) item.error(`\`${written}\` is not available in this version`);
-    else if (name === undefined) item.error('must be bgp, bird, frr or kernel');
+    else if (name === undefined) item.error('must be bgp, bird, frr, exabgp or kernel');
     else if (announcers[name] === null) item.error(`the main file has no \`${name}\` block`);
     else names.push(name);
   }

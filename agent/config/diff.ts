@@ -49,8 +49,8 @@ export function keepUntilRestart(old: Config, next: Config): Config {
       ? {...old.kernel, addresses: next.kernel.addresses, routes: next.kernel.routes}
       : old.kernel;
   const bgp = old.bgp && next.bgp ? next.bgp : old.bgp;
-  const {bird, frr, controlSocket, routerId, stateDir, stepTimeoutMs} = old;
-  return freeze({...next, routerId, stateDir, controlSocket, stepTimeoutMs, kernel, bgp, bird, frr});
+  const {bird, frr, exabgp, controlSocket, routerId, stateDir, stepTimeoutMs} = old;
+  return freeze({...next, routerId, stateDir, controlSocket, stepTimeoutMs, kernel, bgp, bird, frr, exabgp});
 }
 
 /** A difference for people, one line each: first what ends a session, then what waits for a restart. */
@@ -103,6 +103,7 @@ const restartKeys: KeyTable = {
   bgp: ({bgp}) => (bgp ? 'present' : 'absent'),
   bird: ({bird}) => bird && JSON.stringify(bird),
   frr: ({frr}) => frr && JSON.stringify(frr),
+  exabgp: ({exabgp}) => exabgp && JSON.stringify(exabgp),
 };
 
 function syslogText({target, format, facility, tag}: SyslogConfig): string {

@@ -7,18 +7,15 @@ export interface ExabgpConfig {
   readonly localAs: number | null;
 }
 
-/** The keys of `announce:` that cannot be said to ExaBGP, with the reason; empty when all is well. */
+/** The keys of `announce:` that cannot be said to ExaBGP; empty when all is well. */
 export function unsupportedByExabgp(
   {localAs}: ExabgpConfig,
   {asPathPrepend, peers}: RouteAttributes & {readonly peers?: readonly string[] | null},
 ): readonly string[] {
-  const reasons: string[] = [];
-  if (peers)
-    reasons.push(
-      '`peers` are those of the embedded speaker, ExaBGP has its own: leave exabgp out with `via`',
-    );
-  if (asPathPrepend > 0 && localAs === null) {
-    reasons.push('`as_path_prepend` needs exabgp.local_as: a path begins with the AS of ExaBGP');
-  }
-  return reasons;
+  return [
+    // ExaBGP's neighbors have no names of ours.
+    ...(peers ? ['peers'] : []),
+    // A path that is given to ExaBGP has to begin with its own AS.
+    ...(asPathPrepend > 0 && localAs === null ? ['as_path_prepend'] : []),
+  ];
 }

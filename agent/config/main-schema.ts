@@ -7,6 +7,8 @@ import {readAllow} from './allow-schema.js';
 import {readBgp} from './bgp-schema.js';
 import type {BirdConfig} from './bird.js';
 import {readBird} from './bird-schema.js';
+import type {ExabgpConfig} from './exabgp.js';
+import {readExabgp} from './exabgp-schema.js';
 import type {FrrConfig} from './frr.js';
 import {readFrr} from './frr-schema.js';
 import {readKernel} from './kernel-schema.js';
@@ -26,6 +28,7 @@ export interface MainParts {
   readonly bgp: BgpConfig | null | undefined;
   readonly bird: BirdConfig | null | undefined;
   readonly frr: FrrConfig | null | undefined;
+  readonly exabgp: ExabgpConfig | null | undefined;
   readonly stopTimeoutMs: number | undefined;
   readonly pacing: Pacing;
 }
@@ -37,6 +40,7 @@ export const unknownMain: MainParts = {
   bgp: undefined,
   bird: undefined,
   frr: undefined,
+  exabgp: undefined,
   stopTimeoutMs: undefined,
   pacing: builtInPacing,
 };
@@ -59,13 +63,14 @@ const mainKeys = {
   bgp: part(),
   bird: part(),
   frr: part(),
+  exabgp: part(),
 };
 
 /** Every key of the main document. */
 export const mainKeyNames = Object.keys(mainKeys);
 
 const laterKeys = [
-  ...['exabgp', 'gobgp', 'metrics', 'guard', 'canary', 'web', 'watch', 'allow_insecure_scripts'],
+  ...['gobgp', 'metrics', 'guard', 'canary', 'web', 'watch', 'allow_insecure_scripts'],
   'maintenance',
 ];
 
@@ -95,6 +100,7 @@ export function readMain(
   const bgp = soundly(section, 'bgp', section.get('bgp'), (given) => readBgp(given, file, files));
   const bird = soundly(section, 'bird', section.get('bird'), (given) => readBird(given, folder));
   const frr = soundly(section, 'frr', section.get('frr'), (given) => readFrr(given, folder));
+  const exabgp = soundly(section, 'exabgp', section.get('exabgp'), readExabgp);
   const kernel = soundly(section, 'kernel', section.get('kernel'), readKernel);
   const allow = soundly(section, 'allow', section.get('allow'), readAllow);
   const [defaults, log] = [section.get('defaults'), section.get('log')];
@@ -117,11 +123,12 @@ export function readMain(
     bgp: bgp ?? null,
     bird: bird ?? null,
     frr: frr ?? null,
+    exabgp: exabgp ?? null,
   };
   const pacing = defaults ? readDefaults(defaults) : builtInPacing;
   checkMain(section, config);
   const stopTimeoutMs = section.isSound('stop_timeout') ? config.stopTimeoutMs : undefined;
-  return {config, parts: {allow, kernel, bgp, bird, frr, stopTimeoutMs, pacing}};
+  return {config, parts: {allow, kernel, bgp, bird, frr, exabgp, stopTimeoutMs, pacing}};
 }
 
 type MainSection = Section<typeof mainKeys>;
@@ -171,11 +178,11 @@ function checkMain(section: MainSection, config: Omit<Config, 'services'>): void
       .warning('the embedded speaker cannot keep its routes without graceful restart: they go when it stops');
   }
   if (
-    !['bgp', 'bird', 'frr', 'kernel'].some((name) => section.has(name as 'bgp')) &&
+    !['bgp', 'bird', 'frr', 'exabgp', 'kernel'].some((name) => section.has(name as 'bgp')) &&
     section.value.isMapping
   ) {
     section.value.warning(
-      'none of `bgp`, `bird`, `frr` and `kernel` is configured: nothing will be announced',
+      'none of `bgp`, `bird`, `frr`, `exabgp` and `kernel` is configured: nothing will be announced',
     );
   }
   const {stepTimeoutMs, stopTimeoutMs} = config;

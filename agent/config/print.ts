@@ -80,6 +80,7 @@ function mainOf(config: Config): Plain {
     ...given('bgp', config.bgp && bgpOf(config.bgp)),
     ...given('bird', config.bird && birdOf(config.bird)),
     ...given('frr', config.frr && frrOf(config.frr)),
+    ...given('exabgp', config.exabgp && given('local_as', config.exabgp.localAs)),
   };
 }
 

@@ -7,6 +7,7 @@ import type {AnnouncerName, IpAddress, NextHop, Prefix} from '../types.js';
 import {plainBlock} from './announce-schema.js';
 import {announcedAs, checkOverride, targetsOf} from './announce-targets.js';
 import {unsupportedAttributes, unsupportedPrefix} from './bird.js';
+import {unsupportedByExabgp} from './exabgp.js';
 import {unsupportedByFrr} from './frr.js';
 import type {MainParts} from './main-schema.js';
 import type {ReadService} from './service-schema.js';
@@ -21,6 +22,7 @@ export function checkMeaning(service: ReadService, main: MainParts): void {
   checkFamilies(service, main);
   remarkOnDegraded(service);
   checkDriven(service, main);
+  remarkOnExabgp(service, main);
   for (const {block, value} of service.blocks) checkNextHop(block.nextHop, service, value);
   const {config, section} = service;
   const peers = main.bgp?.peers.map(({name}) => name) ?? [];
@@ -125,7 +127,7 @@ interface Driven {
   readonly unsupportedPrefix: (prefix: Prefix) => string | null;
 }
 
-function drivenBy({bird, frr}: MainParts): readonly Driven[] {
+function drivenBy({bird, exabgp, frr}: MainParts): readonly Driven[] {
   const driven: Driven[] = [];
   if (bird) {
     driven.push({
@@ -144,7 +146,30 @@ function drivenBy({bird, frr}: MainParts): readonly Driven[] {
       unsupportedPrefix: () => null,
     });
   }
+  if (exabgp) {
+    const remedy = exabgp.localAs === null ? ', or set exabgp.local_as where a path is prepended' : '';
+    driven.push({
+      name: 'exabgp',
+      unsupported: (route) => unsupportedByExabgp(exabgp, route),
+      remedy: `to ExaBGP: leave exabgp out with \`via\`${remedy}`,
+      unsupportedPrefix: () => null,
+    });
+  }
   return driven;
+}
+
+/** ExaBGP has no other address for `self` than the session's own. */
+function remarkOnExabgp({blocks, prefixes}: ReadService, {exabgp}: MainParts): void {
+  if (!exabgp) return;
+  for (const {block, value} of blocks) {
+    const {nextHop, via} = block;
+    if (!(via?.includes('exabgp') ?? true) || (nextHop !== 'self' && nextHop.ipv6)) continue;
+    if (prefixes.every(({prefix}) => familyOf(prefix) === 'ipv4')) continue;
+    value.warning(
+      'for ExaBGP `next_hop: self` of an IPv6 prefix is right in IPv6 sessions only: write `next_hop: {ipv6: …}`',
+    );
+    return;
+  }
 }
 
 /** What a daemon is asked to announce and cannot be told. */

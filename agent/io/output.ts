@@ -25,6 +25,11 @@ export function standardOutput(clock: Clock): Output {
   return outputOfDescriptor(1, () => process.stdout, clock);
 }
 
+/** This process's own standard error. */
+export function standardError(clock: Clock): Output {
+  return outputOfDescriptor(2, () => process.stderr, clock);
+}
+
 /** Appends to `file`, which is made when it is not there (mode 0600). A failure loses lines, as everywhere here. */
 export function fileOutput(file: string, clock: Clock): Output {
   // A file may be anywhere, also on a disk that hangs: Node writes it in a thread.

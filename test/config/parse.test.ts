@@ -72,6 +72,7 @@ bgp:
     log: {level: 'debug', format: 'json', syslog: null},
     bird: null,
     frr: null,
+    exabgp: null,
     kernel: {interface: 'dummy0', addresses: 'always', routes: true, table: 100, protocol: 200, arp: 'set'},
   });
   const passwords = bgp?.peers.map((peer) => peer.password?.reveal());

@@ -38,6 +38,8 @@ export class BfdClient implements Bfd {
   readonly #heart = heartbeat();
   readonly #entries = new Map<number, Entry>();
   #thread: BfdThread | null = null;
+  /** Called when the thread that was told to stop has ended: until then its sockets are in the way of another's. */
+  #onStopped: (() => void) | null = null;
   #stopBeating: Cancel = () => undefined;
   #stopWaiting: Cancel = () => undefined;
   #lastId = 0;
@@ -53,7 +55,7 @@ export class BfdClient implements Bfd {
     this.#entries.set(id, entry);
     // A thread that is started opens all there are.
     if (this.#thread) this.#thread.post({kind: 'open', id, target});
-    else this.#start();
+    else if (!this.#onStopped) this.#start();
     return {
       get state() {
         return entry.state;
@@ -70,7 +72,10 @@ export class BfdClient implements Bfd {
     this.#stopWaiting();
     const thread: BfdThread = startThread(new URL('./worker.js', import.meta.url), this.#heart.shared);
     this.#thread = thread;
-    thread.on({message: (message) => this.#hear(message), ended: (reason) => this.#ended(reason)});
+    thread.on({
+      message: (message) => this.#hear(message),
+      ended: (reason) => (this.#thread === thread ? this.#failed(reason) : this.#stopped()),
+    });
     for (const [id, {onClosed, target}] of this.#entries) {
       if (!onClosed) thread.post({kind: 'open', id, target});
     }
@@ -90,19 +95,34 @@ export class BfdClient implements Bfd {
         cancel();
         entry.onClosed = null;
         this.#entries.delete(id);
-        if (this.#entries.size === 0) this.#stop();
-        resolve();
+        if (this.#entries.size === 0) this.#stop(resolve);
+        else resolve();
       };
       if (this.#thread) this.#thread.post({kind: 'close', id});
       else entry.onClosed();
     });
   }
 
-  #stop(): void {
+  #stop(onStopped: () => void): void {
     this.#stopBeating();
     this.#stopWaiting();
-    this.#thread?.end();
+    if (!this.#thread) {
+      onStopped();
+      return;
+    }
+    const cancel = this.#clock.after(CLOSE_MS, onStopped);
+    this.#onStopped = () => {
+      cancel();
+      onStopped();
+    };
+    this.#thread.post({kind: 'stop'});
     this.#thread = null;
+  }
+
+  #stopped(): void {
+    this.#onStopped?.();
+    this.#onStopped = null;
+    if (this.#entries.size > 0) this.#start();
   }
 
   #hear(message: FromBfd): void {
@@ -119,7 +139,7 @@ export class BfdClient implements Bfd {
   }
 
   /** Peers notice it by our silence; what they do about it reaches us over BGP. */
-  #ended(reason: string): void {
+  #failed(reason: string): void {
     this.#thread = null;
     this.#stopBeating();
     this.#emit({kind: 'note', level: 'error', message: `the bfd thread ended: ${reason}`, fields: {}});

@@ -25,7 +25,9 @@ export interface BfdChange {
 export type ToBfd =
   | {readonly kind: 'open'; readonly id: number; readonly target: BfdTarget}
   | {readonly kind: 'configure'; readonly id: number; readonly timers: BfdTimers}
-  | {readonly kind: 'close'; readonly id: number};
+  | {readonly kind: 'close'; readonly id: number}
+  /** Gives up every session and socket, and ends the thread. */
+  | {readonly kind: 'stop'};
 
 export type FromBfd =
   | {readonly kind: 'change'; readonly id: number; readonly change: BfdChange}

@@ -2,7 +2,7 @@
 
 import type {BfdSender} from '../io/bfd-network.js';
 import {Deadline} from '../lib/deadline.js';
-import type {BfdWord, Clock} from '../types.js';
+import type {BfdWord, Cancel, Clock} from '../types.js';
 import {detectionMs, initialSession, step} from './fsm.js';
 import type {BfdAction, BfdEvent, BfdState, BfdTimers, TimerName} from './fsm-types.js';
 import type {BfdChange, BfdTarget} from './messages.js';
@@ -26,6 +26,7 @@ export class BfdSession {
   readonly #timers: Readonly<Record<TimerName, Deadline>>;
   #session: BfdState;
   #onClosed: (() => void) | null = null;
+  #cancelFarewell: Cancel = () => undefined;
 
   constructor(options: BfdSessionOptions) {
     const {clock, discriminator, target} = options;
@@ -80,16 +81,22 @@ export class BfdSession {
     this.#onClosed = onClosed;
     const wasHeard = this.#session.remote !== null;
     this.#happen({kind: 'stop'});
-    if (wasHeard) this.#options.clock.after(LONGEST_FAREWELL_MS, () => this.#end());
+    if (wasHeard) this.#cancelFarewell = this.#options.clock.after(LONGEST_FAREWELL_MS, () => this.#end());
     else this.#end();
+  }
+
+  /** At once, without a word to the peer. */
+  abandon(): void {
+    this.#cancelFarewell();
+    for (const timer of Object.values(this.#timers)) timer.clear();
+    this.#options.sender.close();
   }
 
   #end(): void {
     const onClosed = this.#onClosed;
     this.#onClosed = null;
     if (!onClosed) return;
-    for (const timer of Object.values(this.#timers)) timer.clear();
-    this.#options.sender.close();
+    this.abandon();
     onClosed();
   }
 

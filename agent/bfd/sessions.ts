@@ -51,12 +51,15 @@ export class BfdSessions {
   handle(message: ToBfd): void {
     if (message.kind === 'open') this.#open(message.id, message.target);
     else if (message.kind === 'configure') this.#sessions.get(message.id)?.configure(message.timers);
-    else this.#close(message.id);
+    else if (message.kind === 'close') this.#close(message.id);
+    else this.stop();
   }
 
   /** At once, without a word to anybody. */
   stop(): void {
     this.#stopWatch();
+    for (const session of this.#sessions.values()) session.abandon();
+    this.#sessions.clear();
     for (const cancel of this.#listeners.values()) cancel();
     this.#listeners.clear();
   }

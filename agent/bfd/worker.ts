@@ -15,4 +15,9 @@ const sessions = new BfdSessions({
   heartbeat: () => main.read(),
   tell: (message) => port.post(message),
 });
-port.on((message) => sessions.handle(message));
+port.on((message) => {
+  sessions.handle(message);
+  if (message.kind === 'stop') port.close();
+});
+// Descriptors that we opened ourselves do not end with the thread, not even when it fails.
+process.on('exit', () => sessions.stop());

@@ -4,14 +4,12 @@ import {parentPort, Worker, workerData} from 'node:worker_threads';
 
 export interface Thread<ToThread, FromThread> {
   post(message: ToThread): void;
-  /** At once; `ended` is not called any more. */
-  end(): void;
   on(handlers: ThreadHandlers<FromThread>): void;
 }
 
 export interface ThreadHandlers<FromThread> {
   message(message: FromThread): void;
-  /** It ended by itself, and why. */
+  /** It has ended, and how. */
   ended(reason: string): void;
 }
 
@@ -20,12 +18,6 @@ export function startThread<ToThread, FromThread>(url: URL, data: unknown): Thre
   const worker = new Worker(url, {workerData: data});
   return {
     post: (message) => worker.postMessage(message),
-    end() {
-      worker.removeAllListeners();
-      // A thread that is being ended may still fail: nobody wants to know.
-      worker.on('error', () => undefined);
-      void worker.terminate();
-    },
     on(handlers) {
       let reason = 'it ended';
       worker.on('message', (message: FromThread) => handlers.message(message));
@@ -46,12 +38,15 @@ export function threadData(): unknown {
 export function threadPort<ToThread, FromThread>(): {
   post(message: FromThread): void;
   on(listener: (message: ToThread) => void): void;
+  /** Hears nothing more: a thread that has nothing else to do then ends. */
+  close(): void;
 } {
   const port = parentPort;
   if (!port) throw new Error('this module runs in a thread of its own');
   return {
     post: (message) => port.postMessage(message),
     on: (listener) => void port.on('message', listener),
+    close: () => port.close(),
   };
 }
 

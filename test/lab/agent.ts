@@ -8,6 +8,7 @@ import type {Exit, Program} from './program.js';
 import {waitFor} from './wait.js';
 
 const executable = join(root, 'bin/eip-health');
+const blocker = new URL('./block.js', import.meta.url).href;
 
 /** The part of `status --json` that the tests read. */
 export interface Status {
@@ -28,6 +29,7 @@ export interface Status {
   readonly peers: readonly {
     readonly name: string;
     readonly state: string;
+    readonly bfd: string | null;
     readonly announced: number;
     readonly last_error: string | null;
   }[];
@@ -74,9 +76,10 @@ export class Agent {
     await writeFile(join(this.folder, path), text);
   }
 
-  /** Starts it and waits until it answers. */
-  async start(): Promise<void> {
-    const program = this.namespace.spawn([process.execPath, executable, 'run', ...this.#config]);
+  /** Starts it and waits until it answers. `blockable`: for `block`. */
+  async start({blockable = false} = {}): Promise<void> {
+    const preload = blockable ? ['--import', blocker] : [];
+    const program = this.namespace.spawn([process.execPath, ...preload, executable, 'run', ...this.#config]);
     this.#program = program;
     await waitFor(
       'the agent to answer',
@@ -123,6 +126,11 @@ export class Agent {
   /** SIGURG. */
   runChecksNow(): void {
     this.#running.signal('SIGURG');
+  }
+
+  /** Its main thread does nothing for `blockMs`; its other threads do. */
+  block(): void {
+    this.#running.signal('SIGPWR');
   }
 
   thaw(): void {

@@ -79,6 +79,7 @@ protocol device {}
 protocol direct { ipv4; ipv6; }
 ${kernel('ipv4')}
 ${kernel('ipv6')}
+${config.neighbors.some(({bfdMs}) => bfdMs !== undefined) ? 'protocol bfd {}' : ''}
 ${config.extra ?? ''}
 ${config.neighbors.map((neighbor, index) => neighborOf(config, neighbor, index)).join('\n')}
 `;
@@ -92,6 +93,7 @@ function neighborOf(config: RouterConfig, neighbor: Neighbor, index: number): st
   neighbor ${neighbor.address} ${neighbor.remoteAs === 'external' ? 'external' : `as ${neighbor.remoteAs}`};
   ${neighbor.multihop === undefined ? '' : `multihop ${neighbor.multihop};`}
   ${neighbor.password === undefined ? '' : `password "${neighbor.password}";`}
+  ${neighbor.bfdMs === undefined ? '' : `bfd { interval ${neighbor.bfdMs} ms; multiplier 3; };`}
   ${neighbor.fourOctetAs === false ? 'enable as4 off;' : ''}
   ${neighbor.holdTime === undefined ? '' : `hold time ${neighbor.holdTime};`}
   ${neighbor.passive === false ? 'connect delay time 1; connect retry time 1;' : 'passive on;'}

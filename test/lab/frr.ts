@@ -38,31 +38,35 @@ export class Frr extends Router {
     await writeFile(file('zebra.conf'), 'hostname lab\n');
     await writeFile(file('bgpd.conf'), this.config.verbatim ?? configOf(this.config));
     await writeFile(file('vtysh.conf'), '');
+    await writeFile(file('bfdd.conf'), '');
     // The daemons drop to the user frr before they write their sockets.
     const {stdout} = await promisify(execFile)('id', ['-u', 'frr']);
     const {stdout: group} = await promisify(execFile)('id', ['-g', 'frr']);
-    for (const path of ['', 'zebra.conf', 'bgpd.conf', 'vtysh.conf']) {
+    for (const path of ['', 'zebra.conf', 'bgpd.conf', 'vtysh.conf', 'bfdd.conf']) {
       await chown(file(path), Number(stdout), Number(group));
     }
-    const start = (name: string) =>
+    const start = (name: string, ...more: string[]) =>
       this.namespace.spawn(
         [
           join(daemons, name),
           ...['-f', file(`${name}.conf`), '-z', file('zserv.api'), '-i', file(`${name}.pid`)],
           ...['--vty_socket', this.folder, '--log', 'stdout'],
+          ...more,
         ],
         // Where relative names in its configuration lead.
         {cwd: this.folder},
       );
     // bgpd that finds no zebra tries again only after ten seconds.
     await rm(file('zserv.api'), {force: true});
+    const hasBfd = this.config.neighbors.some(({bfdMs}) => bfdMs !== undefined);
     const zebra = start('zebra');
     await waitFor(
       'zebra to listen',
       () => access(file('zserv.api')).then(() => true),
       () => true,
     );
-    return [zebra, start('bgpd')];
+    const bfdd = hasBfd ? [start('bfdd', '--bfdctl', file('bfdd.sock'))] : [];
+    return [zebra, ...bfdd, start('bgpd')];
   }
 
   protected async isReady(): Promise<boolean> {
@@ -134,6 +138,7 @@ ${config.extra ?? ''}
 function neighborOf(neighbor: Neighbor): string[] {
   const line = (text: string) => ` neighbor ${neighbor.address} ${text}`;
   const lines = [line(`remote-as ${neighbor.remoteAs}`), line('timers connect 1')];
+  if (neighbor.bfdMs !== undefined) lines.push(line(`bfd 3 ${neighbor.bfdMs} ${neighbor.bfdMs}`));
   if (neighbor.password !== undefined) lines.push(line(`password ${neighbor.password}`));
   if (neighbor.passive !== false) lines.push(line('passive'));
   if (neighbor.multihop !== undefined) lines.push(line(`ebgp-multihop ${neighbor.multihop}`));

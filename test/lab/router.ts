@@ -20,6 +20,8 @@ export interface Neighbor {
   /** Waits to be called (default) instead of calling. */
   readonly passive?: boolean;
   readonly families?: readonly IpFamily[];
+  /** BIRD and FRR: with BFD, packets every so many milliseconds, three of which may be lost; `multihop` counts. */
+  readonly bfdMs?: number;
   /** BIRD: the filter, from `extra`, of what is announced; absent: nothing is. */
   readonly exportFilter?: string;
   /** BIRD: whether it knows 4-octet AS numbers (RFC 6793); default: it does. */

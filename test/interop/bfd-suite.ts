@@ -1,0 +1,162 @@
+/** BFD against a router's own: what takes BGP down, and how fast. */
+
+import type {Test} from 'tap';
+import {Agent} from '../lab/agent.js';
+import {startHealth} from '../lab/health.js';
+import {Lab} from '../lab/lab.js';
+import {type RouterKind, startRouter} from '../lab/router.js';
+import {type Spoke, star} from '../lab/topology.js';
+import {timed, waitFor} from '../lab/wait.js';
+
+const [agentAs, routerAs] = [4200000001, 65000];
+const intervalMs = 300;
+const detectMs = 3 * intervalMs;
+/** Of what the RFC allows beyond: jitter makes no packet later; the rest is reading the router's tables on a busy machine. */
+const slackMs = 100;
+const readingMs = 400;
+const prefix = '192.0.2.1/32';
+
+interface Path {
+  readonly name: string;
+  readonly local: string;
+  readonly remote: string;
+  readonly multihop: boolean;
+}
+
+/** Single hop and multihop, in both families. */
+function pathsOf(spoke: Spoke, hostLoopback: string, hostLoopback6: string): readonly Path[] {
+  return [
+    {name: 'direct4', local: spoke.hostAddress, remote: spoke.address, multihop: false},
+    {name: 'direct6', local: spoke.hostAddress6, remote: spoke.address6, multihop: false},
+    {name: 'loop4', local: hostLoopback, remote: spoke.loopback, multihop: true},
+    {name: 'loop6', local: hostLoopback6, remote: spoke.loopback6, multihop: true},
+  ];
+}
+
+function files(paths: readonly Path[], hostLoopback: string): Record<string, string> {
+  const peers = paths.map(
+    ({name, local, remote, multihop}) => `
+    - {name: ${name}, address: "${remote}", local_address: "${local}", remote_as: ${routerAs}, multihop: ${multihop}}`,
+  );
+  return {
+    'eip-health.yaml': `
+router_id: ${hostLoopback}
+log: {format: json, level: debug}
+defaults: {interval: 1s, rise: 1}
+bgp:
+  local_as: ${agentAs}
+  connect_retry: 1s
+  # So that it is BFD that is seen.
+  hold_time: 90s
+  bfd: {receive_interval: ${intervalMs}ms, transmit_interval: ${intervalMs}ms, detect_multiplier: 3}
+  peers:${peers.join('')}
+`,
+    'conf.d/web.yaml': `
+prefixes: [192.0.2.1]
+check: {type: http, url: "http://127.0.0.1:8080/"}
+announce: {next_hop: {ipv4: ${paths[0]?.local}}}
+`,
+  };
+}
+
+export async function bfdSuite(t: Test, Kind: RouterKind): Promise<void> {
+  t.setTimeout(60_000);
+  const lab = await Lab.create(t);
+  const {host, hostLoopback, hostLoopback6, spokes} = await star(lab, 1);
+  const [spoke] = spokes;
+  if (!spoke) throw new Error('the star has no spoke');
+  const paths = pathsOf(spoke, hostLoopback, hostLoopback6);
+  const router = await startRouter(lab, Kind, spoke.namespace, {
+    as: routerAs,
+    routerId: spoke.loopback,
+    neighbors: paths.map(({local, remote, multihop}) => ({
+      address: local,
+      localAddress: remote,
+      remoteAs: agentAs,
+      bfdMs: intervalMs,
+      ...(multihop && {multihop: 4}),
+    })),
+  });
+  await startHealth(lab, host, 8080);
+  const agent = await Agent.withFiles(lab, host, files(paths, hostLoopback));
+  await agent.start({blockable: true});
+
+  const allUp = () =>
+    waitFor(
+      'BGP and BFD to be up with every peer',
+      () => agent.status(),
+      ({peers}) =>
+        peers.length === paths.length &&
+        peers.every(({announced, bfd, state}) => state === 'established' && bfd === 'up' && announced === 1),
+    );
+  const routerHasAll = () => router.waitForRoutes(prefix, paths.length);
+  const routerHasNone = () => timed(() => router.waitForRoutes(prefix, 0));
+
+  await t.test('four sessions come up: single hop and multihop, IPv4 and IPv6', async (t) => {
+    await allUp();
+    await routerHasAll();
+    for (const {name} of paths) {
+      t.ok(
+        agent.log.some(({msg}) => msg === `bfd session ${name} up`),
+        name,
+      );
+    }
+  });
+
+  await t.test('a path that goes silent: BGP is gone on both sides within the detection time', async (t) => {
+    const start = performance.now();
+    const speak = await spoke.namespace.silence(spoke.link);
+    const ours = waitFor(
+      'the agent to drop its sessions',
+      () => agent.status(),
+      ({peers}) => peers.every(({state}) => state !== 'established'),
+    ).then(() => performance.now() - start);
+    const theirs = router.waitForRoutes(prefix, 0).then(() => performance.now() - start);
+    const [oursMs, theirsMs] = await Promise.all([ours, theirs]);
+    t.comment(`the agent ${Math.round(oursMs)} ms, ${router.kind} ${Math.round(theirsMs)} ms`);
+    t.ok(oursMs < detectMs + slackMs + readingMs, `the agent after ${Math.round(oursMs)} ms`);
+    t.ok(theirsMs < detectMs + slackMs + readingMs, `${router.kind} after ${Math.round(theirsMs)} ms`);
+    t.match(
+      agent.log.filter(({msg}) => msg.startsWith('bfd session direct4 down')).map(({msg}) => msg),
+      ['bfd session direct4 down: control detection time expired'],
+    );
+    const {peers} = await agent.status();
+    for (const {last_error} of peers) t.match(last_error, /BFD down: control detection time expired/);
+    await speak();
+    await allUp();
+    await routerHasAll();
+  });
+
+  await t.test('a frozen agent: the router drops it within the detection time', async (t) => {
+    agent.freeze();
+    const ms = await routerHasNone();
+    t.comment(`${router.kind} ${Math.round(ms)} ms`);
+    t.ok(ms < detectMs + slackMs + readingMs, `after ${Math.round(ms)} ms`);
+    agent.thaw();
+    await allUp();
+    await routerHasAll();
+  });
+
+  await t.test('a main thread that is blocked: BFD does not say that all is well', async (t) => {
+    agent.block();
+    const ms = await routerHasNone();
+    t.comment(`${router.kind} ${Math.round(ms)} ms`);
+    t.ok(ms < detectMs + slackMs + readingMs, `after ${Math.round(ms)} ms`);
+    await allUp();
+    await routerHasAll();
+    const told = agent.log.filter(({msg}) => msg.startsWith('bfd session direct4')).map(({msg}) => msg);
+    t.same(
+      told.slice(-2),
+      ['bfd session direct4 down: path down', 'bfd session direct4 up'],
+      'down as long as it is blocked',
+    );
+  });
+
+  await t.test('a stop takes BGP down with its own reason, and BFD after it', async (t) => {
+    t.same(await agent.stop(), {code: 0, signal: null});
+    await router.waitForRoutes(prefix, 0);
+    const {lastError} = await router.peer(paths[0]?.local ?? '');
+    // FRR writes what BFD says over it, also when BGP is down already.
+    if (router.kind === 'BIRD') t.match(lastError, /Administrative shutdown/);
+  });
+}

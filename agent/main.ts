@@ -168,7 +168,11 @@ async function run(
   return code;
 }
 
-function startLog({exabgp = false, json, record}: RunOptions, config: Config, stops: Stop[]): {emit: Emit; log: Log} {
+function startLog(
+  {exabgp = false, json, record}: RunOptions,
+  config: Config,
+  stops: Stop[],
+): {emit: Emit; log: Log} {
   const output = exabgp ? standardError(clock) : standardOutput(clock);
   const bus = createBus();
   const color = usesColor(output.isTerminal, process.env);

@@ -25,7 +25,7 @@ function config(services: readonly ServiceConfig[], keys: Partial<Config> = {}):
     kernel: null,
     bgp: null,
     bird: null,
-  exabgp: null,
+    exabgp: null,
     frr: null,
     services,
     ...keys,

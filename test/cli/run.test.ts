@@ -133,6 +133,17 @@ t.test('a broken main file is exit code 3, a broken service is not', async (t) =
   t.match(await running.ended, {code: 0});
 });
 
+t.test('the exabgp block and --exabgp belong together', async (t) => {
+  const alone = folderWith({'eip-health.yaml': `${main}exabgp: {}\n`, 'conf.d/web.yaml': service});
+  t.match(await start(['run'], alone).ended, {code: 3, stdout: '', stderr: /block needs `run --exabgp`/});
+  const without = folderWith({'eip-health.yaml': main, 'conf.d/web.yaml': service});
+  t.match(await start(['run', '--exabgp'], without).ended, {
+    code: 3,
+    stdout: '',
+    stderr: /--exabgp needs an `exabgp` block/,
+  });
+});
+
 t.test('a log that nobody reads any more does not end it', async (t) => {
   const folder = folderWith({'eip-health.yaml': `${main}log: {level: debug}\n`, 'conf.d/web.yaml': service});
   const running = await daemon(t, folder);

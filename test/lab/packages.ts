@@ -12,6 +12,7 @@ const needed: ReadonlyMap<string, string> = new Map([
   ['frr', '/usr/lib/frr/bgpd'],
   ['gobgpd', '/usr/bin/gobgpd'],
   ['openbgpd', '/usr/sbin/bgpd'],
+  ['exabgp', '/usr/sbin/exabgp'],
   ['rsyslog', '/usr/sbin/rsyslogd'],
   // Its module lies in a folder named after the machine.
   ['rsyslog-openssl', '/usr/share/doc/rsyslog-openssl/copyright'],

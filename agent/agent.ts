@@ -4,6 +4,7 @@
  * announcer its whole desired set in a safe order. What happened goes out as events, after the wire.
  */
 
+import {isDeepStrictEqual} from 'node:util';
 import {Fanout} from './announce/fanout.js';
 import type {Config, ServiceConfig} from './config/types.js';
 import type {Cron} from './io/cron.js';
@@ -101,7 +102,7 @@ export class Agent {
   async start(): Promise<void> {
     const {clock} = this.#options.effects;
     this.#fanout.set(this.#plan);
-    await this.#atMost(this.#config.stepTimeoutMs, this.#fanout.quiet());
+    await this.#fanout.quiet(this.#config.stepTimeoutMs);
     this.#settlingSince = clock.now();
     this.#armSettle();
     this.#runner.set(this.#checked());
@@ -120,6 +121,7 @@ export class Agent {
     if (this.#stopping) return;
     const before = [...this.#services.values()];
     const {services, retiring} = carryOver(before, config.services, this.#options.effects.clock.wallMs());
+    if (!isDeepStrictEqual(config.allow, this.#config.allow)) this.#fanout.touch();
     this.#config = config;
     if (this.#settlingSince !== null) this.#armSettle();
     this.#services.clear();
@@ -129,7 +131,7 @@ export class Agent {
     this.#runner.set(this.#checked());
     this.#handOut();
     if (retiring.length === 0) return;
-    await this.#atMost(config.stepTimeoutMs, this.#fanout.quiet());
+    await this.#fanout.quiet(config.stepTimeoutMs);
     this.#retiring = [];
     this.#handOut();
   }

@@ -1,6 +1,7 @@
 import t from 'tap';
 import {Agent} from '../agent/agent.js';
 import type {Config, ServiceConfig} from '../agent/config/types.js';
+import {parsePrefix} from '../agent/lib/prefix.js';
 import type {Address, AgentEvent, AnnouncerName, Route, ServiceName} from '../agent/types.js';
 import {FakeCheck, fakeEffects} from './fake/checks.js';
 import {FakeClock, settle} from './fake/clock.js';
@@ -358,6 +359,76 @@ t.test('reload', async (t) => {
     agent.services.map(({config: {name}}) => name),
     ['web'] as ServiceName[],
   );
+  await agent.stop('withdraw');
+});
+
+t.test('reload: a new aggregate is in before the old one is out, the address stays', async (t) => {
+  const within = (length: number): ServiceConfig =>
+    web({announce: [announceBlock({aggregate: {ipv4: length}})]});
+  const {agent, clock, happened} = rig(config([within(24)]));
+  await agent.start();
+  await clock.run(500);
+  t.same(await happened(), ['+address 192.0.2.1/32', '+bgp 192.0.2.0/24']);
+  await agent.reload(config([within(25)]));
+  t.same(
+    (await happened()).filter((line) => !line.startsWith('~')),
+    ['+bgp 192.0.2.0/25', '-bgp 192.0.2.0/24'],
+  );
+  await agent.reload(config([web()]));
+  t.same(
+    (await happened()).filter((line) => !line.startsWith('~')),
+    ['+bgp 192.0.2.1/32', '-bgp 192.0.2.0/25'],
+  );
+  await agent.stop('withdraw');
+});
+
+t.test('reload: a prefix that another service takes over is not withdrawn meanwhile', async (t) => {
+  const checks = (options: string) => [checkConfig({options, rise: 1})];
+  const [a, b] = [
+    serviceConfig('a', ['192.0.2.1'], {checks: checks('a')}),
+    serviceConfig('b', ['192.0.2.2'], {checks: checks('b')}),
+  ];
+  const {agent, clock, happened} = rig(config([a, b]));
+  await agent.start();
+  await clock.run(500);
+  await happened();
+  await agent.reload(
+    config([
+      {...a, prefixes: b.prefixes, addresses: b.addresses},
+      {...b, prefixes: a.prefixes, addresses: a.addresses},
+    ]),
+  );
+  t.same(await happened(), ['~bgp 192.0.2.1/32', '~bgp 192.0.2.2/32']);
+  await agent.stop('withdraw');
+});
+
+t.test(
+  'reload: what all owners share stays announced while one of them changes its other prefixes',
+  async (t) => {
+    const owner = (name: string, ...prefixes: string[]): ServiceConfig =>
+      serviceConfig(name, prefixes, {shared: 'all', checks: [checkConfig({options: name, rise: 1})]});
+    const aggregated = (length: number): ServiceConfig => ({
+      ...owner('a', '192.0.2.1'),
+      announce: [announceBlock(), announceBlock({aggregate: {ipv4: length}})],
+    });
+    const {agent, bgp, clock, happened} = rig(config([aggregated(24), owner('b', '192.0.2.1')]));
+    await agent.start();
+    await clock.run(500);
+    await happened();
+    t.ok(bgp.held.has(parsePrefix('192.0.2.1')));
+    await agent.reload(config([aggregated(25), owner('b', '192.0.2.1')]));
+    t.notOk((await happened()).includes('-bgp 192.0.2.1/32'));
+    await agent.stop('withdraw');
+  },
+);
+
+t.test('reload: a changed allow is asked again, though nothing else changed', async (t) => {
+  const {agent, addresses, bgp, clock} = rig(config([web()]));
+  await agent.start();
+  await clock.run(500);
+  const sets = [bgp.sets, addresses.sets];
+  await agent.reload(config([web()], {allow: []}));
+  t.same([bgp.sets, addresses.sets], [(sets[0] ?? 0) + 1, (sets[1] ?? 0) + 1]);
   await agent.stop('withdraw');
 });
 

@@ -11,7 +11,7 @@ import {remember} from '../lib/collections.js';
 import {emptyPlan, type OrderedPlan} from '../service/plan.js';
 import type {Address, Announcer, AnnouncerEvent, Cancel, Clock, Installer, Prefix, Route} from '../types.js';
 import {DesiredSet} from './desired-set.js';
-import {forEachDifferent, sameMembers, sortOut} from './planned.js';
+import {forEachDifferent, sameGroups, sameMembers, sortOut} from './planned.js';
 
 export interface FanoutOptions {
   /** What puts addresses on the interface; null: nothing does, and no route waits for an address. */
@@ -40,6 +40,12 @@ export class Fanout {
   readonly #wasLeanedOn = new Set<Prefix>();
   readonly #drains = new Map<Prefix, Drain>();
   readonly #drainMs = new Map<Prefix, number>();
+
+  /**
+   * Adopted prefixes whose services have settled, while their addresses are not seen yet: they stay adopted, because
+   * what goes and comes back a moment later is withdrawn by whoever learns from it.
+   */
+  readonly #lateAdopted = new Set<Prefix>();
 
   readonly #dirtyAnnounced = new Set<Prefix>();
   readonly #dirtyHosts = new Set<Prefix>();
@@ -80,13 +86,20 @@ export class Fanout {
   /** Takes a new plan: everything that is to be there from now on. Returns at once. */
   set(plan: OrderedPlan): void {
     const before = this.#planned;
-    if (!sameMembers(this.#plan.adopt, plan.adopt) || this.#plan.complete !== plan.complete) {
-      for (const set of this.#sets()) set.touch();
-    }
+    if (!sameMembers(this.#plan.adopt, plan.adopt) || this.#plan.complete !== plan.complete) this.touch();
+    for (const prefix of this.#plan.adopt) if (!plan.adopt.has(prefix)) this.#lateAdopted.add(prefix);
+    const {needs} = this.#plan;
     this.#plan = plan;
     this.#planned = sortOut(plan);
-    forEachDifferent(before.announced, this.#planned.announced, (prefix) => this.#dirtyAnnounced.add(prefix));
-    forEachDifferent(before.hostRoutes, this.#planned.hostRoutes, (prefix) => this.#dirtyHosts.add(prefix));
+    // A route of one owner is made anew with its needs; one of several may stay the same while an owner's needs change.
+    const isSame = (a: Route, b: Route | undefined): boolean =>
+      a === b && (a.owners.length === 1 || sameGroups(needs.get(a), plan.needs.get(a)));
+    forEachDifferent(before.announced, this.#planned.announced, isSame, (prefix) =>
+      this.#dirtyAnnounced.add(prefix),
+    );
+    forEachDifferent(before.hostRoutes, this.#planned.hostRoutes, isSame, (prefix) =>
+      this.#dirtyHosts.add(prefix),
+    );
     for (const prefix of before.addresses.keys()) {
       if (!this.#planned.addresses.has(prefix)) this.#dirtyHosts.add(prefix);
     }
@@ -94,6 +107,11 @@ export class Fanout {
       if (!before.addresses.has(prefix)) this.#dirtyHosts.add(prefix);
     }
     this.#flush();
+  }
+
+  /** Hands everything out again with the next plan, changed or not: what is allowed is asked anew. */
+  touch(): void {
+    for (const set of this.#sets()) set.touch();
   }
 
   /**
@@ -123,12 +141,13 @@ export class Fanout {
     return this.#until(() => [this.#hostRoutes, this.#addresses].every((set) => set?.isEmpty ?? true));
   }
 
-  /** Resolves once no removal is under way any more; `release` and `withdraw` wait by themselves. */
-  quiet(): Promise<void> {
+  /** Resolves once no removal is under way any more and every address is there, or when `atMostMs` are over. */
+  quiet(atMostMs: number): Promise<void> {
     return this.#until(
       () =>
         ![...this.#daemons, this.#hostRoutes, this.#addresses].some((set) => set?.isMoving) &&
         [...this.#planned.addresses.keys()].every((prefix) => this.#installed.has(prefix)),
+      atMostMs,
     );
   }
 
@@ -145,7 +164,9 @@ export class Fanout {
   #onAddress({kind, prefix}: AnnouncerEvent): void {
     if (kind === 'installed') this.#installed.add(prefix);
     else this.#installed.delete(prefix);
-    for (const announced of this.#planned.neededFor.get(prefix) ?? []) this.#dirtyAnnounced.add(announced);
+    const needing = this.#planned.neededFor.get(prefix) ?? [];
+    if (kind === 'failed') this.#adoptNoMore([prefix, ...needing]);
+    for (const announced of needing) this.#dirtyAnnounced.add(announced);
     for (const announced of this.#leaning.get(prefix) ?? []) this.#dirtyAnnounced.add(announced);
     this.#touch(prefix);
   }
@@ -171,7 +192,8 @@ export class Fanout {
       for (const prefix of this.#dirtyHosts) this.#placeHost(prefix);
       // Placing hosts last may have touched announced prefixes again: they are placed before anything is handed out.
       if (this.#dirtyAnnounced.size > 0) continue;
-      const {adopt, complete} = this.#plan;
+      const {complete} = this.#plan;
+      const adopt = this.#adopt();
       // Withdrawals first: what goes on the wire does not wait for the kernel's answers.
       for (const daemon of this.#daemons) daemon.flush({adopt, complete});
       this.#hostRoutes?.flush({adopt, complete});
@@ -181,6 +203,21 @@ export class Fanout {
     const done = this.#waiting.filter(({until}) => until());
     this.#waiting = this.#waiting.filter((waiting) => !done.includes(waiting));
     for (const waiting of done) waiting.done();
+  }
+
+  #adopt(): ReadonlySet<Prefix> {
+    const {adopt} = this.#plan;
+    const late = this.#lateAdopted;
+    if (late.size === 0) return adopt;
+    const {announced, hostRoutes} = this.#planned;
+    const isWaiting = (prefix: Prefix): boolean =>
+      [announced, hostRoutes].some((routes) => routes.get(prefix)?.some((route) => !this.#isReady(route)));
+    this.#adoptNoMore([...late].filter((prefix) => adopt.has(prefix) || !isWaiting(prefix)));
+    return new Set([...adopt, ...late]);
+  }
+
+  #adoptNoMore(prefixes: readonly Prefix[]): void {
+    for (const prefix of prefixes) if (this.#lateAdopted.delete(prefix)) this.touch();
   }
 
   /** One announced prefix at every daemon: in when it is planned and its addresses are there, else out. */
@@ -243,6 +280,7 @@ export class Fanout {
   /** Nothing of the host is on its way out. */
   #rest(prefix: Prefix): void {
     this.#stopDrain(prefix);
+    if (!this.#addresses?.has(prefix)) this.#drainMs.delete(prefix);
     if (!this.#leaning.has(prefix)) this.#wasLeanedOn.delete(prefix);
   }
 
@@ -279,9 +317,24 @@ export class Fanout {
     this.#drains.delete(prefix);
   }
 
-  #until(until: () => boolean): Promise<void> {
+  #until(until: () => boolean, atMostMs = Number.POSITIVE_INFINITY): Promise<void> {
     if (until()) return Promise.resolve();
-    return new Promise((done) => this.#waiting.push({until, done}));
+    return new Promise((resolve) => {
+      let cancel: Cancel = () => {};
+      const waiting = {
+        until,
+        done() {
+          cancel();
+          resolve();
+        },
+      };
+      this.#waiting.push(waiting);
+      if (atMostMs === Number.POSITIVE_INFINITY) return;
+      cancel = this.#clock.after(atMostMs, () => {
+        this.#waiting = this.#waiting.filter((other) => other !== waiting);
+        resolve();
+      });
+    });
   }
 }
 

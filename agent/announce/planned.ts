@@ -25,17 +25,25 @@ export function sortOut(plan: OrderedPlan): Planned {
   return {announced, hostRoutes, addresses, neededFor};
 }
 
-/** Calls `visit` for every prefix whose list of routes is not made of the very same objects. */
+/** Calls `visit` for every prefix whose list of routes is not made of the same ones. */
 export function forEachDifferent(
   before: Planned['announced'],
   after: Planned['announced'],
+  isSame: (route: Route, before: Route | undefined) => boolean,
   visit: (prefix: Prefix) => void,
 ): void {
   for (const prefix of before.keys()) if (!after.has(prefix)) visit(prefix);
   for (const [prefix, routes] of after) {
     const old = before.get(prefix);
-    if (old?.length !== routes.length || routes.some((route, i) => route !== old[i])) visit(prefix);
+    if (old?.length !== routes.length || routes.some((route, i) => !isSame(route, old[i]))) visit(prefix);
   }
+}
+
+type Groups = readonly (readonly Prefix[])[];
+
+/** Whether the same prefixes stand in the same groups, in the same order. */
+export function sameGroups(a: Groups = [], b: Groups = []): boolean {
+  return a.length === b.length && a.every((group, i) => group.join() === b[i]?.join());
 }
 
 export function sameMembers<Member>(a: ReadonlySet<Member>, b: ReadonlySet<Member>): boolean {

@@ -1,12 +1,15 @@
 /** What a reload carries over from the services that run: pure (CONTRACT "Reload"). */
 
 import type {ServiceConfig} from '../config/types.js';
+import {contains} from '../lib/prefix.js';
+import type {Prefix} from '../types.js';
+import {announcedAs, announcedBy, coveredBy} from './contribution.js';
 import type {PlannedService} from './plan.js';
 import {initialServiceState, underConfig} from './state.js';
 
 export interface CarriedOver {
   readonly services: readonly PlannedService[];
-  /** Services as they were, with only the prefixes that they lose: these stay until the new ones are in. */
+  /** Services as they were, with only what they lose: that stays until the new prefixes are in. */
   readonly retiring: readonly PlannedService[];
 }
 
@@ -20,23 +23,61 @@ export function carryOver(
   wallMs: number,
 ): CarriedOver {
   const old = new Map(before.map((service) => [service.config.name, service]));
+  const wanted = claims(configs);
   const retiring: PlannedService[] = [];
   const services = configs.map((config): PlannedService => {
     const known = old.get(config.name);
     if (!known) return {config, state: initialServiceState(config, wallMs)};
     if (meaning(known.config) === meaning(config)) return known;
     if (known.config.enabled !== config.enabled) return {config, state: initialServiceState(config, wallMs)};
-    const lost = known.config.prefixes.filter((prefix) => !config.prefixes.includes(prefix));
-    const gained = config.prefixes.some((prefix) => !known.config.prefixes.includes(prefix));
-    if (lost.length > 0 && gained) retiring.push(onlyPrefixes(known, lost));
+    const had = claims([known.config]);
+    const lost = difference(had, wanted);
+    const gained = difference(claims([config]), had);
+    if (size(lost) > 0 && size(gained) > 0) retiring.push(onlyFor(known, lost));
     return {config, state: underConfig(known.state, config, changedChecks(known.config, config))};
   });
   return {services, retiring};
 }
 
-function onlyPrefixes({config, state}: PlannedService, prefixes: ServiceConfig['prefixes']): PlannedService {
-  const addresses = config.addresses.filter((address) => prefixes.includes(address));
-  return {config: {...config, prefixes, addresses}, state};
+/** What services announce (which may be aggregates), and what they put on the interface. */
+interface Claims {
+  readonly announced: ReadonlySet<Prefix>;
+  readonly addresses: ReadonlySet<Prefix>;
+}
+
+function claims(configs: readonly ServiceConfig[]): Claims {
+  return {
+    announced: new Set(configs.flatMap(announcedBy)),
+    addresses: new Set(configs.flatMap(({addresses}) => addresses)),
+  };
+}
+
+function difference(a: Claims, b: Claims): Claims {
+  const without = (from: ReadonlySet<Prefix>, others: ReadonlySet<Prefix>): ReadonlySet<Prefix> =>
+    new Set([...from].filter((prefix) => !others.has(prefix)));
+  return {
+    announced: without(a.announced, b.announced),
+    addresses: without(a.addresses, b.addresses),
+  };
+}
+
+function size({announced, addresses}: Claims): number {
+  return announced.size + addresses.size;
+}
+
+/** The service as far as it gives these. */
+function onlyFor({config, state}: PlannedService, {announced, addresses}: Claims): PlannedService {
+  const announce = config.announce.flatMap((block) => {
+    const prefixes = coveredBy(block, config).filter((prefix) => announced.has(announcedAs(prefix, block)));
+    return prefixes.length > 0 ? [{...block, prefixes}] : [];
+  });
+  const prefixes = new Set(announce.flatMap((block) => block.prefixes));
+  const isNeeded = (address: Prefix): boolean =>
+    addresses.has(address) || [...prefixes].some((prefix) => contains(prefix, address));
+  return {
+    config: {...config, announce, prefixes: [...prefixes], addresses: config.addresses.filter(isNeeded)},
+    state,
+  };
 }
 
 function changedChecks(before: ServiceConfig, after: ServiceConfig): ReadonlySet<string> {

@@ -64,10 +64,14 @@ export function contribute(
 
 /** Every prefix that a service could ever announce or put on the interface. */
 export function prefixesOf(config: ServiceConfig): readonly Prefix[] {
-  const announced = config.announce.flatMap((block) =>
+  return [...new Set([...announcedBy(config), ...config.prefixes.filter(isHost), ...config.addresses])];
+}
+
+/** What a service could announce, aggregates instead of their members. */
+export function announcedBy(config: ServiceConfig): readonly Prefix[] {
+  return config.announce.flatMap((block) =>
     coveredBy(block, config).map((prefix) => announcedAs(prefix, block)),
   );
-  return [...new Set([...announced, ...config.prefixes.filter(isHost), ...config.addresses])];
 }
 
 function isAnnounced(level: Level): boolean {
@@ -159,13 +163,14 @@ function hostRoute(config: ServiceConfig, prefix: Prefix): Route {
 }
 
 /** The prefixes that a block speaks of: all of the service's, unless it names some. */
-function coveredBy({prefixes}: AnnounceBlock, config: ServiceConfig): readonly Prefix[] {
+export function coveredBy({prefixes}: AnnounceBlock, config: ServiceConfig): readonly Prefix[] {
   if (!prefixes) return config.prefixes;
   const named = new Set(prefixes);
   return config.prefixes.filter((prefix) => named.has(prefix));
 }
 
-function announcedAs(prefix: Prefix, {aggregate}: AnnounceBlock): Prefix {
+/** What a block announces for a prefix: itself, or the aggregate. */
+export function announcedAs(prefix: Prefix, {aggregate}: AnnounceBlock): Prefix {
   const length = aggregate?.[familyOf(prefix)];
   return length === undefined ? prefix : networkAt(prefix, length);
 }

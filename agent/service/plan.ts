@@ -81,12 +81,14 @@ export function plan(services: readonly PlannedService[], context: PlanContext):
 
 /** How many enabled-or-not services own each prefix with `shared: all`: all of them must be up. */
 function ownersOfShared(services: readonly PlannedService[]): ReadonlyMap<Prefix, number> {
-  const count = new Map<Prefix, number>();
+  // By name: during a reload a service may be there twice.
+  const names = new Map<Prefix, Set<ServiceName>>();
   for (const {config} of services) {
     if (config.shared !== 'all') continue;
-    for (const prefix of config.prefixes) count.set(prefix, (count.get(prefix) ?? 0) + 1);
+    for (const prefix of config.prefixes)
+      remember(names, prefix, () => new Set<ServiceName>()).add(config.name);
   }
-  return count;
+  return new Map([...names].map(([prefix, owners]) => [prefix, owners.size]));
 }
 
 const quality: Record<Level, number> = {
@@ -143,5 +145,8 @@ function withOwners(route: Route, owners: readonly ServiceName[]): Route {
 }
 
 function mergeAddresses(holders: ReadonlyMap<Prefix, readonly ServiceConfig[]>): readonly Address[] {
-  return [...holders].map(([prefix, services]) => ({prefix, owners: services.map(({name}) => name)}));
+  return [...holders].map(([prefix, services]) => ({
+    prefix,
+    owners: [...new Set(services.map(({name}) => name))],
+  }));
 }

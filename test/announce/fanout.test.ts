@@ -207,6 +207,75 @@ t.test('the same plan again hands nothing out', async (t) => {
   t.same([at('bgp').sets, at('kernel').sets, addresses?.sets], sets);
 });
 
+t.test('what is adopted stays adopted until it can be put in; then it is simply wanted', async (t) => {
+  const {addresses, at, fanout, planOf, happened} = rig(['bird', 'kernel']);
+  if (!addresses) throw new Error('no addresses');
+  const adopting = new Set([vip]);
+  addresses.auto = false;
+  fanout.set({...planOf([[web, 'unknown']]), adopt: adopting});
+  await happened();
+  fanout.set(planOf([[web, 'up']]));
+  await settle();
+  for (const name of ['bird', 'kernel'] as const) {
+    t.same([at(name).desired.items.length, [...at(name).desired.adopt]], [0, [vip]], name);
+  }
+  addresses.auto = true;
+  addresses.carryOut();
+  t.same(await happened(), ['+address 192.0.2.1/32', '+bird 192.0.2.1/32', '+kernel 192.0.2.1/32']);
+  for (const name of ['bird', 'kernel'] as const) {
+    t.same([at(name).desired.items.length, at(name).desired.adopt.size], [1, 0], name);
+  }
+});
+
+t.test('what is adopted goes when its service is down, or its address cannot be had', async (t) => {
+  for (const settled of ['down', 'up'] as const) {
+    const {addresses, at, fanout, planOf} = rig();
+    addresses?.break(vip);
+    fanout.set({...planOf([[web, 'unknown']]), adopt: new Set([vip])});
+    t.same([...at('kernel').desired.adopt], [vip]);
+    fanout.set(planOf([[web, settled]]));
+    await settle();
+    t.equal(at('kernel').desired.adopt.size, 0, settled);
+  }
+});
+
+t.test('an owner of a shared route changes its address', async (t) => {
+  const {fanout, planOf, happened} = rig(['bgp']);
+  const member = (name: string, prefix: string): ServiceConfig =>
+    serviceConfig(name, [prefix], {announce: [announceBlock({aggregate: {ipv4: 24}})]});
+  const [a, b] = [member('a', '192.168.0.1'), member('b', '192.168.0.2')];
+  fanout.set(
+    planOf([
+      [a, 'up'],
+      [b, 'up'],
+    ]),
+  );
+  await happened();
+  fanout.set(
+    planOf([
+      [a, 'up'],
+      [member('b', '192.168.0.3'), 'up'],
+    ]),
+  );
+  t.same(await happened(), ['+address 192.168.0.3/32', '-address 192.168.0.2/32'].sort().reverse());
+});
+
+t.test('quiet does not wait for ever, and leaves nothing behind', async (t) => {
+  const {addresses, clock, fanout, planOf} = rig();
+  addresses?.break(vip);
+  fanout.set(planOf([[web, 'up']]));
+  let quiet = false;
+  void fanout.quiet(2000).then(() => (quiet = true));
+  await clock.run(1999);
+  t.equal(quiet, false);
+  await clock.run(1);
+  t.equal(quiet, true);
+  void fanout.quiet(2000);
+  addresses?.mend(vip);
+  await settle();
+  t.equal(clock.pending, 0);
+});
+
 t.test('many removals in one burst reach the kernel as one set', async (t) => {
   const {addresses, fanout, planOf, happened} = rig(['bgp']);
   const many = Array.from({length: 200}, (_, i) => serviceConfig(`s${i}`, [`10.0.0.${i}`]));

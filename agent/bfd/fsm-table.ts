@@ -8,7 +8,7 @@ import type {BfdWord} from '../types.js';
 export const eventNames = [
   'start', // §6.8.16, enabled
   'stop', // §6.8.16, disabled
-  'fail', // something on this host: what BFD stands for does not work (§6.8.17)
+  'fail', // what BFD stands for on this host does not work: taken down and held there (§6.8.18)
   'configure', // other intervals or another multiplier (§6.8.3)
   'transmit-expired', // §6.8.7
   'detection-expired', // §6.8.4

@@ -1,4 +1,4 @@
-/** The example `nrec` against two BIRDs that play NREC's route servers: AS 65535, MD5, two hops away. */
+/** The example `nrec` against two BIRDs that play NREC's route servers: AS 65535, MD5, BFD, two hops away. */
 
 import {readFile} from 'node:fs/promises';
 import {join} from 'node:path';
@@ -9,13 +9,13 @@ import {request} from '../../lab/client.js';
 import {startHealth} from '../../lab/health.js';
 import {addAddress, Lab} from '../../lab/lab.js';
 import {startRouter} from '../../lab/router.js';
-import {waitFor} from '../../lab/wait.js';
+import {timed, waitFor} from '../../lab/wait.js';
 import {example} from './example.js';
 
 const [instanceAddress, instanceAddress6] = ['10.0.240.156', '2001:700:2:8200::156'];
 const [vip, vip6] = ['192.168.0.16', 'fda4:5ff2:8477:1755::'];
 
-t.test('NREC: two route servers, multihop, 4-byte AS, MD5', async (t) => {
+t.test('NREC: two route servers, multihop, 4-byte AS, MD5, BFD', async (t) => {
   const lab = await Lab.create(t);
   const [instance, leaf] = [await lab.namespace('instance'), await lab.namespace('leaf')];
   await leaf.forward();
@@ -49,6 +49,7 @@ t.test('NREC: two route servers, multihop, 4-byte AS, MD5', async (t) => {
             localAddress: loopback,
             multihop: 64,
             password: key,
+            bfdMs: 300,
           },
         ],
       }),
@@ -71,6 +72,17 @@ t.test('NREC: two route servers, multihop, 4-byte AS, MD5', async (t) => {
   for (const url of [`http://${vip}:8080/`, `http://[${vip6}]:8080/`]) {
     t.same(await request(leaf, url, 1), {by: {haproxy: 1}, failed: []}, url);
   }
+
+  await waitFor(
+    'BFD to be up with both',
+    () => agent.status(),
+    ({peers}) => peers.length === 2 && peers.every(({bfd}) => bfd === 'up'),
+  );
+  agent.freeze();
+  const ms = await timed(() => Promise.all(routers.map((router) => router.waitForRoutes(`${vip}/32`, 0))));
+  t.ok(ms < 1_500, `a frozen instance gets no more traffic after ${Math.round(ms)} ms`);
+  agent.thaw();
+  for (const router of routers) await router.waitForRoutes(`${vip}/32`, 1);
 
   const [first, second] = routers;
   if (!first || !second) throw new Error('two route servers were meant to be here');

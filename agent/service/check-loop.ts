@@ -23,10 +23,12 @@ export class CheckLoop {
   readonly config: CheckConfig;
   readonly #options: CheckLoopOptions;
   readonly #clock: Clock;
-  readonly #stop = new AbortController();
   #origin = 0;
   #due = 0;
   #busy = false;
+  #stopped = false;
+  /** Of the run under way. */
+  #abort: AbortController | null = null;
   #wanted = false;
   #missed = 0;
   #timer: Cancel = () => {};
@@ -57,7 +59,8 @@ export class CheckLoop {
   }
 
   stop(): void {
-    this.#stop.abort();
+    this.#stopped = true;
+    this.#abort?.abort();
     for (const cancel of [this.#timer, this.#guard, this.#giveUpSlot, this.#stopCron, this.#stopWatch])
       cancel();
   }
@@ -89,8 +92,7 @@ export class CheckLoop {
     const startedAt = this.#clock.wallMs();
     const started = this.#clock.now();
     const abort = new AbortController();
-    const stopped = (): void => abort.abort();
-    this.#stop.signal.addEventListener('abort', stopped);
+    this.#abort = abort;
     const overdue = (): void => {
       abort.abort();
       const durationMs = this.#clock.now() - started;
@@ -109,14 +111,14 @@ export class CheckLoop {
       .run({...effects, timeoutMs: config.timeoutMs, signal: abort.signal})
       .catch((error: unknown) => broken(error, startedAt, this.#clock.now() - started));
     this.#guard();
-    this.#stop.signal.removeEventListener('abort', stopped);
+    this.#abort = null;
     slots.free();
     this.#busy = false;
-    if (!this.#stop.signal.aborted) this.#next(this.#report(result), started);
+    if (!this.#stopped) this.#next(this.#report(result), started);
   }
 
   #report(result: CheckResult): boolean {
-    return this.#stop.signal.aborted ? false : this.#options.onResult(result, this.#missed);
+    return this.#stopped ? false : this.#options.onResult(result, this.#missed);
   }
 
   #next(counting: boolean, started: number): void {

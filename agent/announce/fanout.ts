@@ -284,8 +284,17 @@ export class Fanout {
     if (!this.#leaning.has(prefix)) this.#wasLeanedOn.delete(prefix);
   }
 
+  /** Whether something that leans on the host is on its way out. What stays has no more need of what goes. */
+  #isLeftBehind(host: Prefix): boolean {
+    for (const announced of this.#leaning.get(host) ?? []) {
+      const routes = this.#planned.announced.get(announced) ?? [];
+      if (!routes.some((route) => this.#isReady(route))) return true;
+    }
+    return false;
+  }
+
   #takeOff(prefix: Prefix, routeGoes: boolean): void {
-    if (this.#leaning.has(prefix)) return;
+    if (this.#isLeftBehind(prefix)) return;
     // A host route that no daemon was told about is itself what a daemon learns: taking it out is the withdrawal.
     if (routeGoes && !this.#wasLeanedOn.has(prefix)) this.#hostRoutes?.takeOut(prefix);
     if (this.#hostRoutes && !this.#hostRoutes.has(prefix) && !this.#hostRoutes.isOut(prefix)) return;

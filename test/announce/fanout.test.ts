@@ -260,6 +260,21 @@ t.test('an owner of a shared route changes its address', async (t) => {
   t.same(await happened(), ['+address 192.168.0.3/32', '-address 192.168.0.2/32'].sort().reverse());
 });
 
+t.test(
+  'address and host route go while the announcement stays, if only they are not wanted any more',
+  async (t) => {
+    const {fanout, planOf, happened} = rig();
+    fanout.set(planOf([[web, 'up']]));
+    await happened();
+    fanout.set(planOf([[{...web, kernelRoute: false}, 'up']]));
+    t.same(await happened(), ['~bgp 192.0.2.1/32', '-kernel 192.0.2.1/32']);
+    fanout.set(planOf([[{...web, kernelRoute: false, addressMode: 'never'}, 'up']]));
+    t.same(await happened(), ['~bgp 192.0.2.1/32', '-address 192.0.2.1/32']);
+    fanout.set(planOf([[{...web, kernelRoute: false, addressMode: 'never'}, 'down']]));
+    t.same(await happened(), ['-bgp 192.0.2.1/32']);
+  },
+);
+
 t.test('quiet does not wait for ever, and leaves nothing behind', async (t) => {
   const {addresses, clock, fanout, planOf} = rig();
   addresses?.break(vip);

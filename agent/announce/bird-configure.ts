@@ -3,6 +3,7 @@
 import type {BirdClient} from '../control/bird-client.js';
 import {BirdError, type BirdReply, failureOf, isOlder, replyCode} from '../control/bird-protocol.js';
 import {parseStatus} from '../control/bird-show-protocol.js';
+import {printable} from '../lib/printable.js';
 import type {Clock} from '../types.js';
 
 /** A configuration of a hundred thousand lines takes BIRD a second or two. */
@@ -89,7 +90,7 @@ async function confirm(client: BirdClient): Promise<void> {
 }
 
 function unexpected({code, text}: BirdReply): string {
-  return `it answers "${String(code).padStart(4, '0')} ${text}"`;
+  return `it answers "${String(code).padStart(4, '0')} ${printable(text)}"`;
 }
 
 function pause(clock: Clock, ms: number): Promise<void> {

@@ -22,6 +22,7 @@ import {
   wantsTypedFunctions,
 } from './bird-text.js';
 
+/** So often in a row a configuration waits for what else is to come. */
 const postponedAtMost = 3;
 
 export interface BirdFilesOptions {
@@ -44,7 +45,6 @@ export class BirdFiles implements BirdMeans {
   /** What BIRD has taken, of all files together; null: not known. */
   #loaded: string | null = null;
   #foundOthers = false;
-  /** So often in a row `configure` waited for news. */
   #postponed = 0;
   #version: BirdVersion | null = null;
   #typedFunctions = false;
@@ -81,14 +81,16 @@ export class BirdFiles implements BirdMeans {
 
   async inspect(): Promise<string | null> {
     const {files, part} = this.#options;
+    const changes: string[] = [];
     for (const {path} of part.files) {
       const text = await files.read(path).catch(() => undefined);
       if (text === undefined || text === this.#onDisk.get(path)) continue;
       this.#onDisk.set(path, text);
-      this.forget();
-      return `${path} was ${text === null ? 'removed' : 'changed'} by something else`;
+      changes.push(`${path} was ${text === null ? 'removed' : 'changed'} by something else`);
     }
-    return null;
+    if (changes.length === 0) return null;
+    this.forget();
+    return changes.join(', ');
   }
 
   async apply(
@@ -132,9 +134,8 @@ export class BirdFiles implements BirdMeans {
     const typed = this.#version ? wantsTypedFunctions(this.#version) : this.#typedFunctions;
     const texts = new Map(
       part.files.map(({path, families}) => {
-        // bird of 1.6 reads no IPv6 prefix, not even in a list that nothing uses.
-        const known = families.filter((family) => family === 'ipv4' || !this.#isSingleFamily());
-        return [path, renderText(said, known, config, typed)];
+        const known = this.#speaksOfSix(said) ? families : families.filter((family) => family === 'ipv4');
+        return [path, renderText(said, known.length > 0 ? known : families, config, typed)];
       }),
     );
     await this.#write(texts);
@@ -192,6 +193,21 @@ export class BirdFiles implements BirdMeans {
   #say(route: Route): Said {
     const [localAs = null] = this.#localAs.length === 1 ? this.#localAs : [];
     return say(route, this.#options.config, localAs);
+  }
+
+  /**
+   * bird of 1.6 cannot read an IPv6 prefix, not even in a list that nothing uses: what must be read by a BIRD that has
+   * not told its version has none, unless it had some before, or is to.
+   */
+  #speaksOfSix(said: readonly Said[]): boolean {
+    if (this.#version) return !this.#isSingleFamily();
+    const {variable6} = this.#options.config;
+    return (
+      this.#options.part.files.length > 1 ||
+      this.#good.size === 0 ||
+      [...this.#good.values()].some((text) => text.includes(variable6)) ||
+      said.some(({prefix}) => familyOf(prefix) === 'ipv6')
+    );
   }
 
   #isSingleFamily(): boolean {

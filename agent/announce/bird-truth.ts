@@ -9,6 +9,7 @@ import {
   parseProtocols,
   quoteName,
 } from '../control/bird-show-protocol.js';
+import {printable} from '../lib/printable.js';
 import type {Prefix} from '../types.js';
 
 export interface BirdTruth {
@@ -63,7 +64,7 @@ async function ask(client: BirdClient, prefix: Prefix, session: string): Promise
     if (answer !== null) return answer;
     if (how !== 'export') continue;
     // The session's protocol has gone since it was listed, or it has other words than we know.
-    throw new BirdError(`BIRD does not tell what it exports: ${failureOf(reply) ?? reply.text}`);
+    throw new BirdError(`BIRD does not tell what it exports: ${failureOf(reply) ?? printable(reply.text)}`);
   }
   return 'not exported';
 }

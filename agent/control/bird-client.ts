@@ -6,6 +6,7 @@
 import type {UnixConnector, UnixStream} from '../io/unix-stream.js';
 import {backoffMs, jittered} from '../lib/backoff.js';
 import {formatDuration} from '../lib/duration.js';
+import {printable} from '../lib/printable.js';
 import type {Cancel, Clock} from '../types.js';
 import {
   BirdError,
@@ -158,7 +159,7 @@ export class BirdClient {
   #take(reply: BirdReply): void {
     if (!this.#version) {
       const version = parseGreeting(reply);
-      if (!version) throw new BirdProtocolError(`its greeting is "${reply.text.slice(0, 80)}"`);
+      if (!version) throw new BirdProtocolError(`its greeting is "${printable(reply.text.slice(0, 80))}"`);
       this.#cancelTimer();
       this.#failures = 0;
       this.#version = version;

@@ -116,6 +116,9 @@ define ACAST6_PS_ADVERTISE = [ ${six} ];\n`,
   t.same(desk.events, [`installed ${a}`]);
   await desk.have([], {complete: false});
   t.same(bird.exported(), [b, six], 'what was wanted and is not any more goes at once');
+  desk.set([route(six)], {complete: false});
+  await desk.have([], {complete: false});
+  t.same(bird.exported(), [b], 'also when it was wanted for a moment only');
   await desk.have([route(six)], {complete: true});
   t.same(bird.exported(), [six], 'everything has settled: the rest belongs to nobody');
   t.match(desk.log.join('\n'), /info: withdrawing 10\.1\.1\.2\/32: left over, and of no service that is up/);
@@ -226,7 +229,7 @@ t.test('BIRD 1.6 is two daemons, each with its socket and its file', async (t) =
   t.same([bird.exported(), bird6?.exported()], [[a], [six]]);
   t.notMatch(desk.read('anycast.conf'), /fd01|ACAST6/);
   t.notMatch(desk.read('anycast6.conf'), /10\.1|ACAST_PS/);
-  t.same(desk.events, [`installed ${a}`, `installed ${six}`]);
+  t.same(desk.events.toSorted(), [`installed ${a}`, `installed ${six}`]);
   bird6?.hang();
   await desk.have([route(b)]);
   t.same(bird.exported(), [b], 'one that hangs does not hold up the other');
@@ -246,6 +249,29 @@ t.test('BIRD 1.6 alone has no IPv6, and its list is not even mentioned to it', a
     `${a} announced`,
     `${six} failed: BIRD 1.6 has one family a daemon: set bird.socket6 and bird.file6 for bird6`,
   ]);
+});
+
+t.test('what a BIRD that has not come yet must read is no more than it read before', async (t) => {
+  const desk = newDesk(t, {version: '1.6.8', bird: {routes: [a]}});
+  desk.write('anycast.conf', `define ACAST_PS_ADVERTISE = [ ${b} ];\n`);
+  await desk.announcer.start();
+  await desk.have([route(a)]);
+  t.notMatch(desk.read(), /ACAST6/);
+  const bird = await desk.startBird();
+  await desk.pass(2_000);
+  t.same(bird.exported(), [a]);
+
+  const fresh = newDesk(t, {bird: direct});
+  fresh.write('anycast.conf', `define ACAST_PS_ADVERTISE = [ ${b} ];\n`);
+  await fresh.announcer.start();
+  await fresh.have([route(a)]);
+  t.notMatch(fresh.read(), /ACAST6/);
+  await fresh.startBird({
+    includes: [{form: 'define', path: fresh.path('anycast.conf'), names: ['ACAST_PS_ADVERTISE']}],
+  });
+  await fresh.pass(2_000);
+  t.match(fresh.read(), /ACAST6/, 'a BIRD 2 gets both lists');
+  t.same(fresh.status(), [`${a} announced`]);
 });
 
 t.test('functions have a return type where BIRD knows them, also after an upgrade', async (t) => {

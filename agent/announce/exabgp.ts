@@ -4,7 +4,7 @@
  * once. ExaBGP keeps what a process told it when that process dies, so what was told is in a journal for the next life.
  */
 
-import {type ExabgpConfig, unsupportedByExabgp} from '../config/exabgp.js';
+import {type ExabgpConfig, exabgpNextHop, noExabgpNextHop, unsupportedByExabgp} from '../config/exabgp.js';
 import {announceLine, parseAnswer, withdrawLine} from '../control/exabgp-protocol.js';
 import type {Journal} from '../io/journal.js';
 import type {LinePipe, OpenLinePipe} from '../io/line-pipe.js';
@@ -154,7 +154,8 @@ export class ExabgpAnnouncer implements Announcer {
     const {allowed, config} = this.#options;
     if (!allowed(route.prefix)) return 'not covered by `allow`';
     const keys = unsupportedByExabgp(config, route);
-    return keys.length === 0 ? null : `ExaBGP cannot be told ${keys.join(', ')}`;
+    if (keys.length > 0) return `ExaBGP cannot be told ${keys.join(', ')}`;
+    return exabgpNextHop(config, route) === null ? noExabgpNextHop : null;
   }
 
   /** Several sets of one turn are one. */

@@ -7,6 +7,7 @@ import {addressOf, familyOf, lengthOf} from '../lib/prefix.js';
 import type {BirdConfig} from './bird.js';
 import type {CheckTypes} from './check-schema.js';
 import {explainDetection} from './detection.js';
+import type {ExabgpConfig} from './exabgp.js';
 import type {FrrConfig} from './frr.js';
 import {formatTarget} from './syslog.js';
 import type {
@@ -80,7 +81,7 @@ function mainOf(config: Config): Plain {
     ...given('bgp', config.bgp && bgpOf(config.bgp)),
     ...given('bird', config.bird && birdOf(config.bird)),
     ...given('frr', config.frr && frrOf(config.frr)),
-    ...given('exabgp', config.exabgp && given('local_as', config.exabgp.localAs)),
+    ...given('exabgp', config.exabgp && exabgpOf(config.exabgp)),
   };
 }
 
@@ -110,6 +111,10 @@ function frrOf(frr: FrrConfig): Plain {
     only_configured: frr.onlyConfigured,
     ...given('vty_sockets', frr.vtySockets),
   };
+}
+
+function exabgpOf({localAddress6, localAs}: ExabgpConfig): Plain {
+  return {...given('local_as', localAs), ...given('local_address6', localAddress6)};
 }
 
 function birdOf(bird: BirdConfig): Plain {

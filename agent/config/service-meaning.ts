@@ -7,7 +7,7 @@ import type {AnnouncerName, IpAddress, NextHop, Prefix} from '../types.js';
 import {plainBlock} from './announce-schema.js';
 import {announcedAs, checkOverride, targetsOf} from './announce-targets.js';
 import {unsupportedAttributes, unsupportedPrefix} from './bird.js';
-import {unsupportedByExabgp} from './exabgp.js';
+import {exabgpNextHop, noExabgpNextHop, unsupportedByExabgp} from './exabgp.js';
 import {unsupportedByFrr} from './frr.js';
 import type {MainParts} from './main-schema.js';
 import type {ReadService} from './service-schema.js';
@@ -22,7 +22,7 @@ export function checkMeaning(service: ReadService, main: MainParts): void {
   checkFamilies(service, main);
   remarkOnDegraded(service);
   checkDriven(service, main);
-  remarkOnExabgp(service, main);
+  checkExabgpNextHops(service, main);
   for (const {block, value} of service.blocks) checkNextHop(block.nextHop, service, value);
   const {config, section} = service;
   const peers = main.bgp?.peers.map(({name}) => name) ?? [];
@@ -158,17 +158,13 @@ function drivenBy({bird, exabgp, frr}: MainParts): readonly Driven[] {
   return driven;
 }
 
-/** ExaBGP has no other address for `self` than the session's own. */
-function remarkOnExabgp({blocks, prefixes}: ReadService, {exabgp}: MainParts): void {
+/** An IPv6 prefix without a next hop would spoil others as well. */
+function checkExabgpNextHops({blocks, prefixes}: ReadService, {exabgp}: MainParts): void {
   if (!exabgp) return;
   for (const {block, value} of blocks) {
-    const {nextHop, via} = block;
-    if (!(via?.includes('exabgp') ?? true) || (nextHop !== 'self' && nextHop.ipv6)) continue;
-    if (prefixes.every(({prefix}) => familyOf(prefix) === 'ipv4')) continue;
-    value.warning(
-      'for ExaBGP `next_hop: self` of an IPv6 prefix is right in IPv6 sessions only: write `next_hop: {ipv6: …}`',
-    );
-    return;
+    const lacks = ({prefix}: {readonly prefix: Prefix}): boolean =>
+      exabgpNextHop(exabgp, {prefix, nextHop: block.nextHop}) === null;
+    if ((block.via?.includes('exabgp') ?? true) && prefixes.some(lacks)) value.error(noExabgpNextHop);
   }
 }
 

@@ -3,8 +3,7 @@
  * answered by one, in order: `done` or `error` (exabgp.api.ack, on by default).
  */
 
-import type {ExabgpConfig} from '../config/exabgp.js';
-import {familyOf} from '../lib/prefix.js';
+import {type ExabgpConfig, exabgpNextHop} from '../config/exabgp.js';
 import type {Prefix, Route} from '../types.js';
 
 export type ExabgpAnswer = 'done' | 'error' | 'shutdown';
@@ -16,14 +15,15 @@ export function parseAnswer(line: string): ExabgpAnswer | null {
   return word === 'done' || word === 'error' || word === 'shutdown' ? word : null;
 }
 
-export function announceLine(route: Route, {localAs}: ExabgpConfig): string {
-  const {asPathPrepend, communities, localPreference, med, nextHop, prefix} = route;
+/** The route has a next hop, by `exabgpNextHop`. */
+export function announceLine(route: Route, config: ExabgpConfig): string {
+  const {localAs} = config;
+  const {asPathPrepend, communities, localPreference, med, prefix} = route;
   const plain = communities.filter((community) => !community.startsWith('large:'));
   const large = communities
     .filter((community) => community.startsWith('large:'))
     .map((text) => text.slice(6));
-  const hop = nextHop === 'self' ? 'self' : (nextHop[familyOf(prefix)] ?? 'self');
-  const words = [`announce route ${prefix} next-hop ${hop}`];
+  const words = [`announce route ${prefix} next-hop ${exabgpNextHop(config, route)}`];
   if (med !== null) words.push(`med ${med}`);
   if (localPreference !== null) words.push(`local-preference ${localPreference}`);
   if (asPathPrepend > 0 && localAs !== null) {

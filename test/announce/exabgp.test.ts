@@ -6,8 +6,8 @@ import {ExabgpAnnouncer} from '../../agent/announce/exabgp.js';
 import {announceLine, parseAnswer} from '../../agent/control/exabgp-protocol.js';
 import {openJournal} from '../../agent/io/journal.js';
 import type {LinePipeHandlers} from '../../agent/io/line-pipe.js';
-import {parsePrefix} from '../../agent/lib/prefix.js';
-import type {AgentEvent, Desired, Prefix, Route} from '../../agent/types.js';
+import {parseAddress, parsePrefix} from '../../agent/lib/prefix.js';
+import type {AgentEvent, Desired, IpAddress, Prefix, Route} from '../../agent/types.js';
 import {installerContract} from '../contract/announcer.js';
 import {FakeClock, settle} from '../fake/clock.js';
 import {communities, route} from '../fake/route.js';
@@ -63,6 +63,8 @@ class FakeExabgp {
   }
 }
 
+const self6 = parseAddress('2001:db8::fe');
+
 class Desk {
   readonly clock = new FakeClock();
   readonly exabgp: FakeExabgp;
@@ -71,10 +73,15 @@ class Desk {
   readonly announcer: ExabgpAnnouncer;
   ends = 0;
 
-  constructor(folder: string, exabgp = new FakeExabgp(), allowed = (_: Prefix): boolean => true) {
+  constructor(
+    folder: string,
+    exabgp = new FakeExabgp(),
+    allowed = (_: Prefix): boolean => true,
+    localAddress6: IpAddress | null = self6,
+  ) {
     this.exabgp = exabgp;
     this.announcer = new ExabgpAnnouncer({
-      config: {localAs: 64532},
+      config: {localAs: 64532, localAddress6},
       open: exabgp.open,
       onEnd: () => {
         this.ends++;
@@ -128,18 +135,18 @@ installerContract(
 
 t.test('a line says every attribute', (t) => {
   const full = route(six, {
-    nextHop: {ipv6: '2001:db8::99' as never},
+    nextHop: {ipv6: parseAddress('2001:db8::99')},
     med: 100,
     localPreference: 200,
     asPathPrepend: 2,
     communities: communities('64512:7', '65535:65281', 'large:64512:1:2'),
   });
   t.equal(
-    announceLine(full, {localAs: 64532}),
+    announceLine(full, {localAs: 64532, localAddress6: null}),
     `announce route ${six} next-hop 2001:db8::99 med 100 local-preference 200 as-path [ 64532 64532 64532 ] ` +
       'community [ 64512:7 65535:65281 ] large-community [ 64512:1:2 ]',
   );
-  t.equal(announceLine(route(a), {localAs: null}), `announce route ${a} next-hop self`);
+  t.equal(announceLine(route(a), {localAs: null, localAddress6: null}), `announce route ${a} next-hop self`);
   t.same(['done', ' error ', 'shutdown 12 1', '', 'neighbor 10.0.0.1 up'].map(parseAnswer), [
     'done',
     'error',
@@ -148,6 +155,17 @@ t.test('a line says every attribute', (t) => {
     null,
   ]);
   t.end();
+});
+
+t.test('an IPv6 prefix never goes out with the session as its next hop', async (t) => {
+  const withAddress = await newDesk(t);
+  await withAddress.have([route(six)]);
+  t.same(withAddress.exabgp.lines, [`announce route ${six} next-hop 2001:db8::fe`]);
+  const without = new Desk(newFolder(t), new FakeExabgp(), () => true, null);
+  await without.announcer.start();
+  await without.have([route(six), route(a)]);
+  t.same(without.exabgp.lines, [`announce route ${a} next-hop self`]);
+  t.same(without.events, [`failed ${six}`, `installed ${a}`]);
 });
 
 t.test('each line once: what did not change is not said again', async (t) => {

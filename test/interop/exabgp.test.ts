@@ -31,13 +31,12 @@ t.test('announces and withdraws through ExaBGP, with every attribute, each line 
 router_id: ${spoke.hostAddress}
 log: {format: json}
 defaults: {interval: 1s, fast_interval: 100ms, rise: 2, fall: 2}
-exabgp: {local_as: ${localAs}}
+exabgp: {local_as: ${localAs}, local_address6: '${spoke.hostAddress6}'}
 `,
     'conf.d/web.yaml': `
 prefixes: ["${vip}", "${vip6}"]
 check: {type: http, url: "http://127.0.0.1:8080/"}
 announce:
-  next_hop: {ipv6: "${spoke.hostAddress6}"}
   med: 7
   as_path_prepend: 1
   communities: ["64512:7", no-export, "large:64512:1:2"]

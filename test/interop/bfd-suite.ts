@@ -1,10 +1,14 @@
 /** BFD against a router's own: what takes BGP down, and how fast. */
 
+import {readFile} from 'node:fs/promises';
+import {join} from 'node:path';
 import type {Test} from 'tap';
 import {Agent} from '../lab/agent.js';
+import {Bird} from '../lab/bird.js';
+import {Frr} from '../lab/frr.js';
 import {startHealth} from '../lab/health.js';
 import {Lab} from '../lab/lab.js';
-import {type RouterKind, startRouter} from '../lab/router.js';
+import {type Router, type RouterKind, startRouter} from '../lab/router.js';
 import {type Spoke, star} from '../lab/topology.js';
 import {timed, waitFor} from '../lab/wait.js';
 
@@ -152,11 +156,39 @@ export async function bfdSuite(t: Test, Kind: RouterKind): Promise<void> {
     );
   });
 
+  await t.test('a reload with other intervals: agreed upon while both sides stay up', async (t) => {
+    const told = () => agent.log.filter(({msg}) => /^(bfd session|peer) /.test(msg)).length;
+    const before = told();
+    const yaml = await readFile(join(agent.folder, 'eip-health.yaml'), 'utf8');
+    await agent.write('eip-health.yaml', yaml.replaceAll(`_interval: ${intervalMs}ms`, '_interval: 600ms'));
+    await agent.cli('reload');
+    await waitFor(
+      `${router.kind} to know the new interval`,
+      () => intervalsAt(router),
+      (intervals) => intervals.length === paths.length && intervals.every((ms) => ms === 600),
+    );
+    t.equal(told(), before, 'no session was lost');
+    await allUp();
+  });
+
   await t.test('a stop takes BGP down with its own reason, and BFD after it', async (t) => {
     t.same(await agent.stop(), {code: 0, signal: null});
     await router.waitForRoutes(prefix, 0);
     const {lastError} = await router.peer(paths[0]?.local ?? '');
     // FRR writes what BFD says over it, also when BGP is down already.
-    if (router.kind === 'BIRD') t.match(lastError, /Administrative shutdown/);
+    if (router instanceof Bird) t.match(lastError, /Administrative shutdown/);
   });
+}
+
+/** How often the agent's packets come, as the router sees it, session by session. */
+async function intervalsAt(router: Router): Promise<number[]> {
+  if (router instanceof Bird) {
+    const table = await router.ask('show bfd sessions');
+    return [...table.matchAll(/ Up .* ([\d.]+)\s+[\d.]+$/gm)].map(([, seconds]) => Number(seconds) * 1000);
+  }
+  if (!(router instanceof Frr)) throw new Error(`${router.kind} is not asked for BFD`);
+  const sessions: {'remote-transmit-interval': number}[] = JSON.parse(
+    await router.ask('show bfd peers json'),
+  );
+  return sessions.map((session) => session['remote-transmit-interval']);
 }

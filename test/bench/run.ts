@@ -15,6 +15,7 @@ const benchmarks: Readonly<Record<string, {readonly timeoutMs: number}>> = {
   start: {timeoutMs: 60_000},
   table: {timeoutMs: 120_000},
   bird: {timeoutMs: 180_000},
+  frr: {timeoutMs: 180_000},
 };
 
 const asked = process.argv.slice(2);

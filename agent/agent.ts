@@ -10,12 +10,13 @@ import type {Config, ServiceConfig} from './config/types.js';
 import type {Cron} from './io/cron.js';
 import {carryOver} from './service/carry-over.js';
 import type {CheckEffects} from './service/check-loop.js';
-import {Contributions} from './service/contribution.js';
+import {Contributions, isAnnounced, levelOf} from './service/contribution.js';
 import {type OrderedPlan, type PlannedService, plan} from './service/plan.js';
 import {Runner} from './service/runner.js';
-import {afterChecks, afterResult, initialServiceState, isCounting} from './service/state.js';
+import {afterChecks, afterResult, initialServiceState, isCounting, underAdmin} from './service/state.js';
 import type {
   Address,
+  AdminState,
   AgentEvent,
   Announcer,
   Cancel,
@@ -36,6 +37,8 @@ export interface AgentOptions {
   readonly announcers: readonly Announcer[];
   /** What is installed from an earlier life may stay until its service has settled. */
   readonly adopt: boolean;
+  /** What people want of a service now; ask again with `applyAdmin`. Absent: what its configuration says. */
+  readonly adminOf?: (config: ServiceConfig) => {readonly state: AdminState; readonly reason: string};
   readonly emit: Emit;
 }
 
@@ -56,6 +59,8 @@ export class Agent {
   /** When the first checks began; null: they have not, or what has not settled is not waited for any more. */
   #settlingSince: number | null = null;
   #draining = false;
+  /** Services that are being drained by command → the timer that ends it. */
+  readonly #leaving = new Map<ServiceName, Cancel>();
   #stale = false;
   #replanning = false;
   /** From now on only `stop` itself hands out plans. */
@@ -113,6 +118,23 @@ export class Agent {
     this.#runner.wakeAll();
   }
 
+  /** Goes by what people want of the services now. */
+  applyAdmin(): void {
+    if (this.#stopping) return;
+    for (const before of this.services) {
+      const {name} = before.config;
+      const after = this.#administered(before);
+      const [from, to] = [before.state.admin, after.state.admin];
+      if (from === to) continue;
+      this.#leave(before, to);
+      this.#services.set(name, after);
+      const reason = this.#options.adminOf?.(before.config).reason ?? '';
+      this.#unsaid.push({kind: 'admin-state', service: name, from, to, reason});
+    }
+    this.#runner.set(this.#checked());
+    this.#replan();
+  }
+
   /**
    * Takes a new configuration: states are kept, new prefixes go in before old ones go out (CONTRACT "Reload").
    * Does nothing any more once it stops.
@@ -125,7 +147,7 @@ export class Agent {
     this.#config = config;
     if (this.#settlingSince !== null) this.#armSettle();
     this.#services.clear();
-    for (const service of services) this.#services.set(service.config.name, service);
+    for (const service of services) this.#services.set(service.config.name, this.#administered(service));
     this.#retiring = retiring;
     this.#runner.setLimit(config.maxRunningChecks);
     this.#runner.set(this.#checked());
@@ -149,6 +171,8 @@ export class Agent {
     const isKernel = ({name}: Announcer): boolean => name === 'kernel';
 
     this.#stopping = true;
+    for (const cancel of this.#leaving.values()) cancel();
+    this.#leaving.clear();
     this.#retiring = [];
     this.#cancelSettle();
     this.#runner.stop();
@@ -245,14 +269,36 @@ export class Agent {
       adopting: this.#options.adopt && !this.#settleOver,
       settleOver: this.#settleOver,
       draining: this.#draining,
+      leaving: new Set(this.#leaving.keys()),
     });
   }
 
   #add(config: ServiceConfig): void {
-    this.#services.set(config.name, {
-      config,
-      state: initialServiceState(config, this.#options.effects.clock.wallMs()),
-    });
+    const state = initialServiceState(config, this.#options.effects.clock.wallMs());
+    this.#services.set(config.name, this.#administered({config, state}));
+  }
+
+  #administered(service: PlannedService): PlannedService {
+    const {config, state} = service;
+    const admin = this.#options.adminOf?.(config);
+    if (!admin || admin.state === state.admin) return service;
+    const wallMs = this.#options.effects.clock.wallMs();
+    return {config, state: underAdmin(state, config, admin.state, admin.reason, wallMs)};
+  }
+
+  /** A planned withdrawal first announces worse for a while, where the service has that configured. */
+  #leave({config, state}: PlannedService, to: AdminState): void {
+    const {name, drain} = config;
+    this.#leaving.get(name)?.();
+    this.#leaving.delete(name);
+    const isWithdrawal = to === 'drained' || to === 'disabled';
+    if (!isWithdrawal || drain.forMs === 0 || Object.keys(drain.override).length === 0) return;
+    if (!isAnnounced(levelOf(config, state))) return;
+    const end = (): void => {
+      this.#leaving.delete(name);
+      this.#replan();
+    };
+    this.#leaving.set(name, this.#options.effects.clock.after(drain.forMs, end));
   }
 
   /** The services whose checks run: all but the disabled ones. */

@@ -1,6 +1,9 @@
 /** A running daemon: the agent with what it announces through, its configuration, and the commands it answers. */
 
 import {createCheck} from '../checks/index.js';
+import {describeAdmin, Orders} from './admin/orders.js';
+import {type AdminAnswer, type AdminCommand, adminCommands, order} from './admin/request.js';
+import {openAdminStore} from './admin/store.js';
 import {Agent} from './agent.js';
 import {type Announcers, createAnnouncers, type DryRunScope} from './announcers.js';
 import {ApiError} from './api/protocol.js';
@@ -18,7 +21,7 @@ import {version} from './io/version.js';
 import {addressGate, allowGate} from './lib/allow.js';
 import {hostPrefix} from './lib/prefix.js';
 import {prefixesOf} from './service/contribution.js';
-import type {Clock, Emit, HostNetwork, IpAddress, Prefix} from './types.js';
+import type {Clock, Emit, HostNetwork, IpAddress, JsonObject, Prefix} from './types.js';
 
 export interface DaemonOptions {
   readonly loaded: LoadResult & {readonly config: Config};
@@ -40,6 +43,7 @@ export class Daemon {
   readonly #options: DaemonOptions;
   readonly #announcers: Announcers;
   readonly #agent: Agent;
+  readonly #orders: Orders;
   readonly #since: number;
   #loadedAt: number;
   #loaded: DaemonOptions['loaded'];
@@ -76,6 +80,12 @@ export class Daemon {
       isManaged: (prefix) => this.#ours.has(prefix),
       isOurs: (address) => this.#ours.has(hostPrefix(address)),
     });
+    const orders = new Orders({
+      store: openAdminStore(config.stateDir),
+      clock,
+      onExpiry: () => this.#agent.applyAdmin(),
+    });
+    this.#orders = orders;
     const {addresses, announcers} = this.#announcers;
     this.#agent = new Agent({
       config,
@@ -85,6 +95,10 @@ export class Daemon {
       addresses,
       announcers,
       adopt,
+      adminOf: (service) => {
+        const admin = orders.of(service);
+        return {state: admin.state, reason: describeAdmin(admin)};
+      },
       emit,
     });
   }
@@ -93,6 +107,12 @@ export class Daemon {
   readonly handlers: Readonly<Record<string, Handler>> = {
     status: () => this.status(),
     reload: async () => ({lines: await this.reload()}),
+    ...Object.fromEntries(
+      (Object.keys(adminCommands) as AdminCommand[]).map((command) => [
+        command,
+        (args: JsonObject) => this.#order(command, args),
+      ]),
+    ),
   };
 
   /** A reload that comes meanwhile waits for its end. */
@@ -105,11 +125,15 @@ export class Daemon {
   async #start(): Promise<void> {
     await this.#announcers.start();
     await this.#agent.start();
+    // What has ended while it started.
+    this.#agent.applyAdmin();
+    this.#orders.start();
   }
 
   /** After a start that failed, too: takes off what it had put on. */
   async stop(mode: 'withdraw' | 'keep'): Promise<void> {
     this.#stopping = true;
+    this.#orders.stop();
     await this.#agent.stop(mode);
     this.#announcers.stop();
   }
@@ -134,12 +158,22 @@ export class Daemon {
       now: clock.wallMs(),
       config: {loadedAt: this.#loadedAt, errors: this.#problems},
       services: this.#agent.services,
+      adminOf: (service) => this.#orders.of(service),
       plan: this.#agent.plan,
       kernelAddresses: addresses?.snapshot() ?? null,
       announcers: announcers.map((announcer) => ({name: announcer.name, snapshot: announcer.snapshot()})),
       peers: this.#announcers.peers(),
       load: this.#agent.load,
     });
+  }
+
+  #order(command: AdminCommand, args: JsonObject): AdminAnswer {
+    if (this.#stopping) throw new ApiError(1, 'eip-health is stopping: nothing is changed any more');
+    const {clock} = this.#options;
+    const services = this.#agent.services.map(({config}) => config);
+    const answer = order(command, args, {services, orders: this.#orders, clock});
+    this.#agent.applyAdmin();
+    return answer;
   }
 
   /** Reads the configuration again; the answer says what changes. Throws `ApiError`: 3 when the main file is broken. */

@@ -5,6 +5,7 @@ import {processTerminal, type Terminal} from '../io/terminal.js';
 import {version} from '../io/version.js';
 import {printable} from '../lib/printable.js';
 import {styles} from '../lib/styles.js';
+import {addAdmin} from './admin.js';
 import {addCheck} from './check.js';
 import {type Done, examples, withCommonOptions} from './command.js';
 import {CommandError, exitCode} from './outcome.js';
@@ -80,6 +81,7 @@ function createProgram(terminal: Terminal, done: Done): Command {
   addCheck(program, terminal, done);
   addStatus(program, terminal, done);
   addReload(program, terminal, done);
+  addAdmin(program, terminal, done);
   addWithdraw(program, terminal, done);
   addVersion(program, terminal, done);
   return program;

@@ -28,6 +28,8 @@ export interface StatusInput {
   readonly now: number;
   readonly config: {readonly loadedAt: number; readonly errors: readonly Problem[]};
   readonly services: readonly {readonly config: ServiceConfig; readonly state: ServiceState}[];
+  /** Who wants what of a service, and why; absent: nobody but its configuration. */
+  readonly adminOf?: (config: ServiceConfig) => ServiceStatus['admin'];
   readonly plan: Pick<Plan, 'addresses' | 'routes'>;
   /** What puts addresses on the interface; null: nothing does. */
   readonly kernelAddresses: AnnouncerSnapshot | null;
@@ -61,6 +63,16 @@ export type ConfigError = {
   readonly message: string;
 };
 
+export type AdminSource = {
+  readonly source: 'command' | 'configuration';
+  readonly state: AdminState;
+  readonly by: string | null;
+  /** ISO 8601, like `until`. */
+  readonly at: string | null;
+  readonly until: string | null;
+  readonly reason: string | null;
+};
+
 export type ServiceStatus = {
   readonly name: string;
   readonly state: Settled;
@@ -70,6 +82,8 @@ export type ServiceStatus = {
     readonly at: string | null;
     readonly until: string | null;
     readonly reason: string | null;
+    /** All who want something of it; the most withdrawn is in force. */
+    readonly sources?: readonly AdminSource[];
   };
   readonly since: string;
   readonly reason: string;
@@ -129,7 +143,7 @@ export function buildStatus(input: StatusInput): Status {
         .filter(({severity}) => severity === 'error')
         .map(({file, line, column, message}) => ({file, line, column, message})),
     },
-    services: services.map((service) => serviceStatus(service.config, service.state)),
+    services: services.map((service) => serviceStatus(service.config, service.state, input.adminOf)),
     routes: routeRows(input),
     peers: input.peers.map((peer) => ({
       name: peer.name,
@@ -146,12 +160,16 @@ export function buildStatus(input: StatusInput): Status {
   };
 }
 
-function serviceStatus(config: ServiceConfig, state: ServiceState): ServiceStatus {
+function serviceStatus(
+  config: ServiceConfig,
+  state: ServiceState,
+  adminOf: StatusInput['adminOf'],
+): ServiceStatus {
   const checks = new Map(state.checks.map((check) => [check.name, check]));
   return {
     name: config.name,
     state: state.settled,
-    admin: {state: state.admin, by: null, at: null, until: null, reason: null},
+    admin: adminOf?.(config) ?? {state: state.admin, by: null, at: null, until: null, reason: null},
     since: iso(state.since),
     reason: state.reason,
     prefixes: config.prefixes,

@@ -20,8 +20,17 @@ export interface Contribution {
   readonly addresses: readonly Prefix[];
 }
 
-/** The level at which a service takes part. `draining`: the whole agent is about to stop. */
-export function levelOf(config: ServiceConfig, state: ServiceState, draining = false): Level {
+/**
+ * The level at which a service takes part. `draining`: the whole agent is about to stop. `leaving`: the service itself
+ * is being drained, and still announced as its `drain` says.
+ */
+export function levelOf(
+  config: ServiceConfig,
+  state: ServiceState,
+  draining = false,
+  leaving = false,
+): Level {
+  if (leaving && (state.admin === 'disabled' || isAnnounced(healthLevel(config, state)))) return 'draining';
   if (state.admin === 'disabled') return 'disabled';
   if (state.admin === 'drained') return state.wasUp ? 'drained' : 'out';
   const level = healthLevel(config, state);
@@ -74,7 +83,8 @@ export function announcedBy(config: ServiceConfig): readonly Prefix[] {
   );
 }
 
-function isAnnounced(level: Level): boolean {
+/** Whether a service at this level has routes. */
+export function isAnnounced(level: Level): boolean {
   return level !== 'drained' && level !== 'out' && level !== 'disabled';
 }
 

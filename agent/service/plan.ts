@@ -26,6 +26,8 @@ export interface PlanContext {
   readonly settleOver: boolean;
   /** The agent is about to stop: planned withdrawal. */
   readonly draining: boolean;
+  /** Services that are being drained by command. */
+  readonly leaving?: ReadonlySet<ServiceName>;
 }
 
 export const emptyPlan: OrderedPlan = {
@@ -55,7 +57,7 @@ export function plan(services: readonly PlannedService[], context: PlanContext):
     if (waiting && state.admin === 'enabled' && context.adopting) {
       for (const prefix of prefixesOf(config)) adopt.add(prefix);
     }
-    const level = levelOf(config, state, context.draining);
+    const level = levelOf(config, state, context.draining, context.leaving?.has(config.name));
     const contribution = context.contributions.of(config, level);
     for (const offer of contribution.offers) {
       pushTo(offers, offer.route.prefix, {...offer, service: config, level});

@@ -1,7 +1,7 @@
 /** How results become states (CONTRACT "Counting"): pure, one result at a time. */
 
 import type {CheckConfig, ServiceConfig} from '../config/types.js';
-import type {CheckResult, CheckState, Run, ServiceState, Settled} from '../types.js';
+import type {AdminState, CheckResult, CheckState, Run, ServiceState, Settled} from '../types.js';
 
 export function initialCheckState(name: string): CheckState {
   return {name, settled: 'unknown', run: null, errorSince: null, last: null, missed: 0};
@@ -79,6 +79,20 @@ export function underConfig(
     return changed.has(name) ? {...old, run: null, errorSince: null} : old;
   });
   return {...state, checks};
+}
+
+/** A service's state under another admin state: checks that were stopped have to prove everything anew. */
+export function underAdmin(
+  state: ServiceState,
+  config: ServiceConfig,
+  admin: AdminState,
+  reason: string,
+  wallMs: number,
+): ServiceState {
+  if (admin === state.admin) return state;
+  if (admin !== 'disabled' && state.admin !== 'disabled') return {...state, admin};
+  const fresh = initialServiceState(config, wallMs);
+  return {...fresh, admin, reason: admin === 'disabled' ? reason : 'not yet checked'};
 }
 
 /**

@@ -26,8 +26,11 @@ t.test('wrong usage is exit code 2, with what was probably meant', async (t) => 
 t.test('every command has help with an example', async (t) => {
   const {code, stdout} = await run(['--help']);
   t.equal(code, 0);
-  const commands = [...stdout.matchAll(/^ {2}([a-z]+) \[options\]/gm)].map(([, name]) => name ?? '');
-  t.strictSame(commands, ['run', 'validate', 'check', 'status', 'reload', 'withdraw', 'version']);
+  const commands = [...stdout.matchAll(/^ {2}([a-z-]+) \[options\]/gm)].map(([, name]) => name ?? '');
+  t.strictSame(commands, [
+    ...['run', 'validate', 'check', 'status', 'reload'],
+    ...['drain', 'enable', 'disable', 'force-up', 'withdraw', 'version'],
+  ]);
   for (const command of commands) {
     const help = await run(['help', command]);
     t.equal(help.code, 0);

@@ -1,0 +1,86 @@
+import {spawn} from 'node:child_process';
+import {once} from 'node:events';
+import {mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
+import {tmpdir} from 'node:os';
+import {join} from 'node:path';
+import t from 'tap';
+import {type AdminOrder, openAdminStore} from '../../agent/admin/store.js';
+import type {ServiceName} from '../../agent/types.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'eip-health-admin-'));
+t.teardown(() => rmSync(folder, {recursive: true}));
+const stateDir = (): string => mkdtempSync(join(folder, 's-'));
+
+const web = 'web' as ServiceName;
+const drained: AdminOrder = {
+  state: 'drained',
+  by: 'alice',
+  at: '2026-01-01T00:00:00.000Z',
+  until: null,
+  reason: 'kernel update',
+};
+
+t.test('an order is there for the next life, until it is taken away', async (t) => {
+  const dir = stateDir();
+  t.equal(openAdminStore(dir).orders().size, 0);
+  t.same(readdirSync(dir), [], 'reading leaves nothing behind');
+  openAdminStore(dir).put([web, 'dns' as ServiceName], drained);
+  t.same(
+    [...openAdminStore(dir).orders()],
+    [
+      ['web', drained],
+      ['dns', drained],
+    ],
+  );
+  openAdminStore(dir).put([web], null);
+  t.same([...openAdminStore(dir).orders().keys()], ['dns']);
+});
+
+t.test('what cannot be written has not been ordered', async (t) => {
+  const dir = stateDir();
+  const store = openAdminStore(dir);
+  rmSync(dir, {recursive: true});
+  t.throws(() => store.put([web], drained), {code: 'ENOENT'});
+  t.equal(store.orders().size, 0);
+});
+
+t.test('what cannot be understood is no permission to announce', async (t) => {
+  for (const text of [
+    '',
+    '{',
+    '{"schema":2,"orders":{}}',
+    '{"schema":1,"orders":{"web":{"state":"gone"}}}',
+  ]) {
+    const dir = stateDir();
+    writeFileSync(join(dir, 'admin.json'), text);
+    t.throws(
+      () => openAdminStore(dir),
+      /admin\.json holds which services are drained .* cannot be understood/,
+    );
+  }
+});
+
+t.test('killed in the middle of writing, again and again, the file is whole', async (t) => {
+  const dir = stateDir();
+  const module = new URL('../../agent/admin/store.js', import.meta.url).href;
+  const script = `
+    const {openAdminStore} = await import(${JSON.stringify(module)});
+    const store = openAdminStore(${JSON.stringify(dir)});
+    const order = ${JSON.stringify(drained)};
+    const names = Array.from({length: 500}, (_, i) => 'service-' + i);
+    for (let i = 0; ; i++) {
+      store.put(names, {...order, reason: 'x'.repeat(i % 200)});
+      if (i === 0) process.stdout.write('writing');
+    }`;
+  for (let i = 0; i < 5; i++) {
+    const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    await once(child.stdout, 'data');
+    // It does nothing but write.
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+    t.equal(openAdminStore(dir).orders().size, 500);
+  }
+  t.match(JSON.parse(readFileSync(join(dir, 'admin.json'), 'utf8')), {schema: 1});
+});

@@ -214,10 +214,10 @@ export function peersSection(peers: readonly PeerStatus[], now: number): Section
       {title: 'LAST ERROR', least: 16},
     ],
     rows: peers.map((peer) => ({
-      calm: peer.state === 'established',
+      calm: peer.state === 'established' && (peer.bfd === null || peer.bfd === 'up'),
       cells: [
         printable(peer.name),
-        [word(peer.state)],
+        [word(peer.state), ...(peer.bfd === null ? [] : [{text: ', bfd '}, word(peer.bfd)])],
         age(now - Date.parse(peer.since)),
         peer.remote_as === null ? '' : String(peer.remote_as),
         peer.address,

@@ -159,6 +159,15 @@ t.test('kernel routes and other daemons', async (t) => {
   t.notMatch(shown({bird: 'installed'}), 'PEER');
 });
 
+t.test('a peer with BFD shows both', async (t) => {
+  const peers = sample.peers.map(
+    (peer) => ({...peer, bfd: peer.state === 'established' ? 'up' : 'down'}) as const,
+  );
+  const shown = renderStatus({...sample, peers}, {color: false, width: 120});
+  t.match(shown, /nrec-1 +established, bfd up +4h/);
+  t.match(shown, /nrec-2 +active, bfd down +5s/);
+});
+
 t.test('several checks: the one that tells is named', async (t) => {
   const config = serviceConfig('web', [web], ['http', 'tcp']);
   const [service] = buildStatus({...sampleInput, services: sampleInput.services.slice(0, 1)}).services;

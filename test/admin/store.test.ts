@@ -1,6 +1,6 @@
 import {spawn} from 'node:child_process';
 import {once} from 'node:events';
-import {mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
+import {closeSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import t from 'tap';
@@ -59,6 +59,21 @@ t.test('what cannot be understood is no permission to announce', async (t) => {
     );
   }
 });
+
+t.test(
+  'the file is replaced, never rewritten: there is no moment at which it is half of something',
+  async (t) => {
+    const dir = stateDir();
+    const store = openAdminStore(dir);
+    store.put([web], drained);
+    const before = readFileSync(join(dir, 'admin.json'), 'utf8');
+    const fd = openSync(join(dir, 'admin.json'), 'r');
+    store.put([web], null);
+    t.equal(readFileSync(fd, 'utf8'), before, 'who has it open still reads the old one');
+    closeSync(fd);
+    t.same(readdirSync(dir), ['admin.json'], 'nothing else is left');
+  },
+);
 
 t.test('killed in the middle of writing, again and again, the file is whole', async (t) => {
   const dir = stateDir();

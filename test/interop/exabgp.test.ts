@@ -67,11 +67,15 @@ neighbor ${spoke.address} {
     exabgp_daemon_drop: 'false',
     exabgp_log_destination: 'stdout',
   };
-  const exabgp = host.spawn(['exabgp', join(folder, 'exabgp.conf')], {env});
-  lab.add({
-    close: async () => void (await exabgp.kill()),
-    describe: () => exabgp.describe(),
-  });
+  const startExabgp = () => {
+    const program = host.spawn(['exabgp', join(folder, 'exabgp.conf')], {env});
+    lab.add({
+      close: async () => void (await program.kill()),
+      describe: () => program.describe(),
+    });
+    return program;
+  };
+  const exabgp = startExabgp();
 
   await router.waitForPeer(spoke.hostAddress);
   for (const [prefix, nextHop] of [
@@ -111,23 +115,29 @@ neighbor ${spoke.address} {
 
   // ExaBGP keeps what a process told it that died; the one that it starts next takes it back.
   await health.die();
-  const pid = Number(await readFile(join(agent.folder, 'state/lock'), 'utf8'));
+  const holder = async () => Number(await readFile(join(agent.folder, 'state/lock'), 'utf8'));
+  const pid = await holder();
   process.kill(pid, 'SIGKILL');
   for (const prefix of [vip, vip6]) await router.waitForRoutes(prefix, 0);
-  const next = await waitFor(
-    'ExaBGP to start it again',
-    async () => Number(await readFile(join(agent.folder, 'state/lock'), 'utf8')),
-    (found) => found > 0 && found !== pid,
-  );
+  const next = await waitFor('ExaBGP to start it again', holder, (found) => found > 0 && found !== pid);
   await health.start();
   for (const prefix of [vip, vip6]) await router.waitForRoutes(prefix, 1);
   t.match(exabgp.stderr, '"msg":"announce 192.0.2.1/32 to exabgp"', 'the log is on standard error');
 
+  const ended = (last: number) =>
+    waitFor(
+      'the agent to end with ExaBGP',
+      async () => JSON.parse(await readFile(join(agent.folder, 'state/run.json'), 'utf8')),
+      ({pid, stop}: {pid: number; stop: string}) => pid === last && stop === 'withdraw',
+    );
   t.match(await exabgp.stop(), {code: 0});
-  await waitFor(
-    'the agent to end with it',
-    async () => JSON.parse(await readFile(join(agent.folder, 'state/run.json'), 'utf8')),
-    ({pid: last, stop}: {pid: number; stop: string}) => last === next && stop === 'withdraw',
-  );
+  await ended(next);
+  for (const prefix of [vip, vip6]) await router.waitForRoutes(prefix, 0);
+
+  const killed = startExabgp();
+  for (const prefix of [vip, vip6]) await router.waitForRoutes(prefix, 1);
+  const last = await holder();
+  await killed.kill();
+  await ended(last);
   for (const prefix of [vip, vip6]) await router.waitForRoutes(prefix, 0);
 });

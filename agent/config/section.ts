@@ -119,6 +119,8 @@ export class Section<K extends Keys> {
       this.value.errorAt(keyPosition, 'merge keys (`<<`) are not part of YAML 1.2: write the keys out');
     } else if (others) {
       others(field);
+    } else if (field.value.isNothing && this.value.fields().some(({key}) => key === 'password')) {
+      this.value.errorAt(keyPosition, 'unknown key (not shown): put a password that holds a comma in quotes');
     } else {
       const place = Object.hasOwn(elsewhere, name) ? elsewhere[name] : undefined;
       const hint = place === undefined ? didYouMean(name, [...known, ...later]) : `: it belongs ${place}`;

@@ -141,7 +141,9 @@ function findBadAlias(document: Document.Parsed): BadAlias | null {
   const measure = (node: unknown): {values: number; depth: number} => {
     if (isAlias(node)) {
       const target = node.resolve(document);
-      if (!target) return refuse(node, `there is no anchor \`&${node.source}\` above this`);
+      // Its name is not shown: it may be a password without quotes.
+      if (!target)
+        return refuse(node, 'no such anchor stands above this: put text that begins with `*` in quotes');
       if (open.has(target)) return refuse(node, `\`*${node.source}\` stands within its own anchor`);
       return known.get(target) ?? measure(target);
     }
@@ -179,6 +181,9 @@ function sentence({code, message}: YAMLError): string {
       return 'this is no `key: value`: is the blank behind the colon missing, or the colon?';
     case 'NON_STRING_KEY':
       return 'a key must be text';
+    case 'TAG_RESOLVE_FAILED':
+      // Which one is not shown: it may be a password without quotes.
+      return 'tags are not used here: put text that begins with `!` in quotes';
     case 'BAD_SCALAR_START':
       return `${said}: put the value in quotes`;
     default:

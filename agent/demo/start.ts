@@ -50,6 +50,10 @@ async function play(once: boolean): Promise<boolean> {
   );
   screen.plain();
 
+  const taken = (what: string, error: unknown): void => {
+    screen.say('demo', red(`${what}: ${error instanceof Error ? error.message : String(error)}`));
+    screen.say('demo', 'does another npm start, or another program, use that port? end it and try again');
+  };
   const collector = await startCollector({...collectorAt}, (event) => {
     if (event.kind === 'established') {
       screen.say('collector', 'BGP session with the agent established');
@@ -66,7 +70,12 @@ async function play(once: boolean): Promise<boolean> {
       screen.say('collector', `${red('-')} ${bold(event.prefix ?? '')} withdrawn`);
       signals.happened('withdrawal', event.at);
     }
-  });
+  }).catch((error: unknown) => taken('the collector cannot listen', error));
+  if (!collector) {
+    screen.flush();
+    await terminal.drained();
+    return false;
+  }
   screen.say('collector', `listens on ${collectorAt.host}:${collector.port}, AS ${collectorAt.localAs}`);
 
   const config = `${root}agent/demo/eip-health.yaml`;
@@ -97,7 +106,14 @@ async function play(once: boolean): Promise<boolean> {
   do {
     if (interrupted || agentEnded) break;
     const route = signals.next('route', stepTimeoutMs);
-    running = await serveHttp(service, () => ({status: 200, text: 'ok\n'}));
+    running = await serveHttp(service, () => ({status: 200, text: 'ok\n'})).catch((error: unknown) => {
+      taken('the service cannot listen', error);
+      return null;
+    });
+    if (!running) {
+      good = false;
+      break;
+    }
     const born = clock.now();
     screen.say('service', `${green('comes up')} on http://${service.host}:${service.port}/healthz`);
     const arrived = await route;

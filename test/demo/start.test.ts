@@ -1,4 +1,5 @@
 import {spawn} from 'node:child_process';
+import {createServer} from 'node:net';
 import t from 'tap';
 import {enterOwnNetwork} from '../lab/own-network.js';
 
@@ -28,6 +29,21 @@ t.test('one round: the route comes and goes', {skip, timeout: 60_000}, async (t)
     story,
     'in this order',
   );
+});
+
+t.test('a port that is taken is said in a line', {skip, timeout: 60_000}, async (t) => {
+  for (const [port, who] of [
+    [1790, 'collector'],
+    [8080, 'service'],
+  ] as const) {
+    const other = createServer((socket) => socket.destroy());
+    await new Promise<void>((resolve) => other.listen(port, '127.0.0.1', resolve));
+    const {code, output} = await run(['--once']);
+    await new Promise((resolve) => other.close(resolve));
+    t.equal(code, 1);
+    t.match(output, `the ${who} cannot listen: listen EADDRINUSE: address already in use 127.0.0.1:${port}`);
+    t.notMatch(output, /^ +at /m, 'no stack');
+  }
 });
 
 t.test('an unknown argument', async (t) => {

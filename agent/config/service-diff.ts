@@ -74,12 +74,23 @@ function checkChanges(old: readonly CheckConfig[], next: readonly CheckConfig[])
   return [...names, ...inside];
 }
 
-/** `+new -old`; only another order: `in another order`. */
+/** Items that came, or went, are shown one by one up to this many. */
+const shown = 20;
+
+/** `+new -old`, of many of them how many; only another order: `in another order`. */
 function listChange(key: string, old: readonly string[], next: readonly string[]): readonly Change[] {
   const [before, after] = [new Set(old), new Set(next)];
+  const told = (sign: string, items: readonly string[]): readonly string[] =>
+    items.length > shown ? [`${sign}${items.length} of them`] : items.map((item) => `${sign}${item}`);
   const words = [
-    ...next.filter((item) => !before.has(item)).map((item) => `+${item}`),
-    ...old.filter((item) => !after.has(item)).map((item) => `-${item}`),
+    ...told(
+      '+',
+      next.filter((item) => !before.has(item)),
+    ),
+    ...told(
+      '-',
+      old.filter((item) => !after.has(item)),
+    ),
   ];
   if (words.length > 0) return [{key, what: words.join(' ')}];
   return old.some((item, i) => item !== next[i]) ? [{key, what: 'in another order'}] : [];

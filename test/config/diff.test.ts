@@ -142,6 +142,10 @@ t.test('what a change of a service touches', (t) => {
     configOf({main, files: {'web.yaml': web.replace('[192.0.2.1]', '[192.0.2.2, 192.0.2.1]')}}),
   );
   t.same(lines(turned), ['service web: prefixes in another order']);
+  const many = Array.from({length: 21}, (_, i) => `192.0.2.${i + 2}`).join(', ');
+  t.same(change({web: [['[192.0.2.1]', `[${many}]`]]}).said, [
+    'service web: prefixes +21 of them -192.0.2.1/32',
+  ]);
   t.end();
 });
 

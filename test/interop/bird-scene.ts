@@ -49,6 +49,7 @@ export class Scene {
   readonly log: string[] = [];
 
   private constructor(
+    private readonly t: Test,
     readonly lab: Lab,
     readonly host: Namespace,
     readonly bird: DrivenBird,
@@ -104,7 +105,7 @@ export class Scene {
       clock: hasty(options.haste ?? 1),
       emit: (event) => log.push(lineOf(event)),
     });
-    const scene = new Scene(lab, host, bird, router, announcer, spoke.address);
+    const scene = new Scene(t, lab, host, bird, router, announcer, spoke.address);
     announcer.on((event) => scene.events.push(`${event.kind} ${event.prefix}`));
     scene.log.push(...log);
     t.teardown(() => announcer.stop('keep'));
@@ -127,16 +128,17 @@ export class Scene {
   }
 
   async told(...events: string[]): Promise<void> {
-    await waitFor(
+    const told = await waitFor(
       'events',
       () => this.events,
       (seen) => events.every((event) => seen.includes(event)),
     );
+    this.t.ok(told.length >= events.length, `told: ${events.join(', ')}`);
   }
 
   /** Waits until the router has exactly these prefixes, and answers its routes. */
   async routerHas(...prefixes: string[]): Promise<readonly SeenRoute[]> {
-    return waitFor(
+    const seen = await waitFor(
       `the router to have ${prefixes.join(', ') || 'nothing'}`,
       async () => [...(await this.router.routes('ipv4')), ...(await this.router.routes('ipv6'))],
       (routes) =>
@@ -145,6 +147,8 @@ export class Scene {
           .toSorted()
           .join() === prefixes.toSorted().join(),
     );
+    this.t.equal(seen.length, prefixes.length, `the router has ${prefixes.join(', ') || 'nothing'}`);
+    return seen;
   }
 
   word(prefix: string): string {
@@ -159,6 +163,7 @@ export class Scene {
       () => this.word(prefix),
       (word) => wanted.test(word),
     );
+    this.t.pass(`${prefix} is shown as ${wanted}`);
   }
 }
 

@@ -44,6 +44,7 @@ class Scene {
   readonly events: string[] = [];
 
   private constructor(
+    private readonly t: Test,
     readonly host: Namespace,
     readonly frr: DrivenFrr,
     readonly router: Bird,
@@ -87,7 +88,7 @@ class Scene {
       clock: hasty(options.haste ?? 1),
       emit: (event) => log.push(lineOf(event)),
     });
-    const scene = new Scene(host, frr, router, announcer, journal, spoke.address, log);
+    const scene = new Scene(t, host, frr, router, announcer, journal, spoke.address, log);
     announcer.on((event) => scene.events.push(`${event.kind} ${event.prefix}`));
     t.teardown(() => announcer.stop('keep'));
     return scene;
@@ -109,16 +110,17 @@ class Scene {
   }
 
   async told(...events: string[]): Promise<void> {
-    await waitFor(
+    const told = await waitFor(
       'events',
       () => this.events,
       (seen) => events.every((event) => seen.includes(event)),
     );
+    this.t.ok(told.length >= events.length, `told: ${events.join(', ')}`);
   }
 
   /** Waits until the router has exactly these prefixes, and answers its routes. */
   async routerHas(...prefixes: string[]): Promise<readonly SeenRoute[]> {
-    return waitFor(
+    const seen = await waitFor(
       `the router to have ${prefixes.join(', ') || 'nothing'}`,
       async () => [...(await this.router.routes('ipv4')), ...(await this.router.routes('ipv6'))],
       (routes) =>
@@ -127,6 +129,8 @@ class Scene {
           .toSorted()
           .join() === prefixes.toSorted().join(),
     );
+    this.t.equal(seen.length, prefixes.length, `the router has ${prefixes.join(', ') || 'nothing'}`);
+    return seen;
   }
 
   word(prefix: string): string {
@@ -141,6 +145,7 @@ class Scene {
       () => this.word(prefix),
       (word) => wanted.test(word),
     );
+    this.t.pass(`${prefix} is shown as ${wanted}`);
   }
 
   /** Waits until the running configuration has these lines about prefixes, and no others. */

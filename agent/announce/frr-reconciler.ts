@@ -15,8 +15,10 @@ import {FrrJudge} from './frr-judge.js';
 import {planChanges} from './frr-plan.js';
 import type {FrrTable, FrrTruth} from './frr-table.js';
 
+/** So long bgpd lets every change lie before it looks at it (bgpd/bgp_route.c: `spec.hold`), and a little more. */
+const holdMs = 52;
 /** While bgpd works on what it was told. */
-const polls = {firstMs: 1, limitMs: 100};
+const polls = {firstMs: 2, limitMs: 100};
 /** After FRR refused, or did not answer. */
 const retries = {firstMs: 100, limitMs: 30_000};
 /** Where something is not as wanted that only FRR or its operator can change. */
@@ -32,6 +34,14 @@ export interface FrrReconcilerOptions extends FrrIntentOptions {
   readonly tell: (event: AnnouncerEvent) => void;
 }
 
+interface Made {
+  /** Wanted, and not possible: why. */
+  readonly obstacles: ReadonlyMap<Prefix, string>;
+  readonly hasChanged: boolean;
+}
+
+const nothingSeen: FrrTruth = {paths: new Map(), established: {ipv4: 0, ipv6: 0}};
+
 export class FrrReconciler {
   readonly #options: FrrReconcilerOptions;
   readonly #intent: FrrIntent;
@@ -44,6 +54,10 @@ export class FrrReconciler {
   #again = false;
   #cancelTimer: Cancel = () => undefined;
   #fullLookAt = 0;
+  /** What FRR refused is not tried again before. */
+  #refusalsUntil = 0;
+  /** Before that there is nothing to be seen of what was told last. */
+  #heldUntil = 0;
   /** Commands of a connection before this one may still be carried out, and a configuration still be loaded. */
   #isNewLink = false;
   #polls = 0;
@@ -100,6 +114,7 @@ export class FrrReconciler {
     this.#failures = 0;
     this.#looks = 0;
     this.#fullLookAt = 0;
+    this.#refusalsUntil = 0;
     this.#isNewLink = true;
     for (const entry of this.#entries.values()) entry.graceUntil = null;
     this.kick();
@@ -149,15 +164,23 @@ export class FrrReconciler {
     if (isFull) {
       this.#fullLookAt = clock.now() + (this.#isNewLink ? lookAfterChangeMs : lookEveryMs);
       this.#isNewLink = false;
+    }
+    if (clock.now() >= this.#refusalsUntil) {
+      this.#refusalsUntil = clock.now() + lookEveryMs;
       this.#intent.forgetRefusals();
     }
     for (const entry of this.#entries.values()) entry.isNews = false;
     let obstacles: ReadonlyMap<Prefix, string> = new Map();
+    let isHeld = false;
     let truth: FrrTruth | null = null;
     let failure: string | null = null;
     try {
-      obstacles = await this.#makeSo(isFull);
-      truth = await this.#look(isFull);
+      const made = await this.#makeSo(isFull);
+      obstacles = made.obstacles;
+      if (made.hasChanged) this.#heldUntil = clock.now() + holdMs;
+      isHeld = clock.now() < this.#heldUntil;
+      truth = isHeld ? nothingSeen : await this.#look(isFull);
+      if (isHeld && isFull) this.#fullLookAt = clock.now() + lookAfterChangeMs;
     } catch (error) {
       if (!(error instanceof FrrError)) throw error;
       failure = error.message;
@@ -168,12 +191,12 @@ export class FrrReconciler {
     if (this.#isStopped) return;
     this.#lastFailure = truth ? null : failure;
     this.#judgeAll(truth, this.#lastFailure, obstacles);
-    if (failure === null && !this.#again) await this.#cleanUp();
+    if (failure === null && !isHeld && !this.#again) await this.#cleanUp();
     if (!this.#isStopped) this.#schedule(failure);
   }
 
   /** Answers what cannot be done for which prefix. Rejects with `FrrError`. */
-  async #makeSo(isFull: boolean): Promise<ReadonlyMap<Prefix, string>> {
+  async #makeSo(isFull: boolean): Promise<Made> {
     const {operatorLines, table} = this.#options;
     const before = table.running;
     const isFresh = isFull || !before;
@@ -182,7 +205,7 @@ export class FrrReconciler {
       if (before) this.#sayDrift(before.networks, networks);
     }
     const {running} = table;
-    if (!running) return new Map();
+    if (!running) return {obstacles: new Map(), hasChanged: false};
     const wishes = this.#intent.wishes(running);
     const obstacles = new Map(wishes.obstacles);
     const plan = planChanges({running, wanted: wishes.lines, unwanted: (line) => this.#decide(line)});
@@ -194,7 +217,7 @@ export class FrrReconciler {
       lines.delete(line.prefix);
       obstacles.set(line.prefix, problem);
     }
-    if (lines.size === 0) return obstacles;
+    if (lines.size === 0) return {obstacles, hasChanged: false};
     const {isWhole, refused} = await table.apply({...plan, lines}, isFresh);
     for (const [prefix, why] of refused) {
       this.#intent.refuse(prefix, why);
@@ -204,8 +227,9 @@ export class FrrReconciler {
       const line = table.running?.networks.get(prefix);
       if (line && !isOurLine(line)) operatorLines.drop(prefix);
     }
-    if (!isWhole) this.#again = true;
-    return obstacles;
+    // What was refused may have been done in part: the next pass finds it, and does not try it again.
+    if (!isWhole || [...refused.keys()].some((prefix) => this.#intent.isWanted(prefix))) this.#again = true;
+    return {obstacles, hasChanged: refused.size < lines.size};
   }
 
   /** What becomes of a line that nobody wants there; from now on it is watched. */
@@ -214,11 +238,11 @@ export class FrrReconciler {
     const fate = this.#intent.fateOf(line);
     const isOurs = isOurLine(line);
     if (this.#intent.isWanted(prefix) || (fate === 'stays' && !this.#mayGo(line))) return fate;
-    const known = this.#entries.get(prefix);
+    const isNew = fate === 'goes' && (this.#entries.get(prefix)?.role ?? 'kept') === 'kept';
     const entry = this.#entryOf(prefix, fate === 'stays' ? 'kept' : 'unwanted');
-    if (fate === 'goes' && entry.role === 'kept') entry.turn('unwanted');
+    if (isNew) entry.turn('unwanted');
     entry.isNews = false;
-    if (fate === 'goes' && !known) {
+    if (isNew) {
       const why = isOurs ? 'left over, and of no service that is up' : 'its service is not up';
       this.#note('info', `withdrawing ${prefix}: ${why}`);
     }
@@ -282,7 +306,8 @@ export class FrrReconciler {
     const lost: Prefix[] = [];
     for (const [prefix, entry] of this.#entries) {
       const path = truth?.paths.get(prefix);
-      if (entry.isNews || (truth && path === undefined)) continue;
+      const isBarred = entry.role === 'wanted' && obstacles.has(prefix);
+      if (entry.isNews || (truth && path === undefined && !isBarred)) continue;
       const line = table.running?.networks.get(prefix);
       const verdict = this.#judge.judge(prefix, entry, {
         path,
@@ -324,6 +349,7 @@ export class FrrReconciler {
     if (this.#again) return;
     let waitMs = Math.max(0, this.#fullLookAt - now);
     if (failure !== null) waitMs = Math.min(waitMs, backoffMs(++this.#failures, retries));
+    else if (now < this.#heldUntil) waitMs = Math.min(waitMs, this.#heldUntil - now);
     else if (open.some(({graceUntil}) => graceUntil !== null && now < graceUntil)) {
       waitMs = Math.min(waitMs, backoffMs(++this.#polls, polls));
     } else if (open.length > 0) waitMs = Math.min(waitMs, backoffMs(++this.#looks, looks));

@@ -162,13 +162,16 @@ export class FrrTable {
     if (!this.#version) throw new FrrError('FRR was not read yet');
     const {dialect} = this.#version;
     const paths = new Map<Prefix, FrrPath | null>();
-    for (let from = 0; from < prefixes.length && !isEnough(); from += questionsAtOnce) {
+    for (let from = 0; from < prefixes.length && !isEnough(); ) {
       const part = prefixes.slice(from, from + questionsAtOnce);
       const answers = await this.#shell.ask(part.map((prefix) => showPath(prefix, dialect)));
-      part.forEach((prefix, i) => {
-        const answer = answers[i];
-        if (answer) paths.set(prefix, parsePath(answer, dialect));
+      answers.forEach((answer, i) => {
+        const prefix = part[i];
+        if (prefix !== undefined) paths.set(prefix, parsePath(answer, dialect));
       });
+      // vtysh stops at a prefix that Quagga does not have: the rest is asked anew.
+      if (answers.length === 0) throw new FrrError('FRR answers nothing');
+      from += answers.length;
     }
     const established = {ipv4: 0, ipv6: 0};
     for (const family of ['ipv4', 'ipv6'] as const) {

@@ -1,12 +1,19 @@
 import t from 'tap';
 import {systemClock} from '../../agent/io/clock.js';
-import type {Community, Route} from '../../agent/types.js';
+import type {Clock, Community, Route} from '../../agent/types.js';
 import {installerContract} from '../contract/announcer.js';
 import {route} from '../fake/route.js';
 import type {FakeVty} from '../fake/vty.js';
 import {type DeskOptions, newDesk} from './frr-harness.js';
 
 const items = ['10.1.1.1/32', '10.1.1.2/32', 'fd01::1/128'].map((prefix) => route(prefix));
+
+/** bgpd's 50 ms in 5: nobody here takes so long. */
+const clock: Clock = {
+  now: () => systemClock.now() * 10,
+  wallMs: () => systemClock.wallMs(),
+  after: (ms, fn) => systemClock.after(ms / 10, fn),
+};
 
 /** Every promise of an announcer, before one kind of bgpd. */
 function contract(
@@ -18,7 +25,7 @@ function contract(
   installerContract(
     `frr: ${name}`,
     async () => {
-      const desk = newDesk(t, {clock: systemClock, ...options});
+      const desk = newDesk(t, {clock, ...options});
       const {announcer, bgpds} = desk;
       return {
         installer: {

@@ -373,6 +373,12 @@ export class FakeVty {
     const prefix = parsePrefix(network);
     const isFour = familyOf(prefix) === 'ipv4';
     if (isFrr ? family !== familyOf(prefix) : (family === 'ip ') !== isFour) return null;
+    if (this.as === null) {
+      const said = isFrr
+        ? '{\n  "warning":"Default BGP instance not found"\n}\n'
+        : '% No BGP process is configured\n';
+      return {text: said, status: 1};
+    }
     const path = this.#path(prefix);
     this.#settle(prefix);
     return isFrr ? jsonPath(prefix, path) : textPath(prefix, path);

@@ -66,6 +66,7 @@ export class CheckLoop {
   }
 
   #tick(): void {
+    if (this.#stopped) return;
     if (this.#busy) this.#missed++;
     else this.#beginNow();
   }

@@ -4,8 +4,10 @@ export const secretMark = '[secret]';
 
 const secretName = /authorization|cookie|passw|passphrase|secret|token|credential|api-?_?key|private-?_?key/i;
 const urlPassword = /(\w+:\/\/[^\s/:@]*:)[^\s/@]+(@)/g;
+const secretWord = 'authorization|passw(?:or)?d|passphrase|secret|token|api[-_]?key';
+// Behind a slash it is a file: `/etc/passwd: permission denied`.
 const assignment = new RegExp(
-  String.raw`((?:authorization|passw(?:or)?d|passphrase|secret|token|api[-_]?key)["']?\s*[=:]\s*["']?(?:(?:bearer|basic)\s+)?|` +
+  String.raw`((?:(?:${secretWord})["']?\s*=|(?<!/)(?:${secretWord})["']?\s*:)\s*["']?(?:(?:bearer|basic)\s+)?|` +
     String.raw`--(?:passw(?:or)?d|token|secret)\s+)[^\s"'&,;}]+`,
   'gi',
 );

@@ -122,6 +122,8 @@ t.test('what may be secret', (t) => {
     ['Authorization: Bearer hunter2', 'Authorization: Bearer [secret]'],
     ['redis://x:hunter2@host', 'redis://x:[secret]@host'],
     ['the password is wrong', 'the password is wrong'],
+    ['not executable: /etc/passwd: permission denied', 'not executable: /etc/passwd: permission denied'],
+    ['GET /login/token=hunter2', 'GET /login/token=[secret]'],
   ];
   for (const [text, masked] of texts) t.equal(maskText(text), masked);
   t.end();

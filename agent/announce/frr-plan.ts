@@ -16,9 +16,8 @@ export type WantedLine =
   | {readonly kind: 'ours'; readonly map: FrrRouteMap}
   | {readonly kind: 'operator'; readonly line: FrrNetwork};
 
-/** `none`: neither; the operator's line is kept aside. */
 export type LineChange =
-  | {readonly kind: 'set'; readonly text: string; readonly before: FrrNetwork | null}
+  | {readonly kind: 'set'; readonly line: FrrNetwork; readonly before: FrrNetwork | null}
   | {readonly kind: 'remove'; readonly before: FrrNetwork};
 
 export interface FrrPlan {
@@ -44,7 +43,7 @@ export function planChanges({running, wanted, unwanted}: PlanInput): FrrPlan {
   for (const [prefix, want] of wanted) {
     const before = running.networks.get(prefix) ?? null;
     if (want.kind === 'operator') {
-      if (!before || isOurLine(before)) lines.set(prefix, {kind: 'set', text: want.line.text, before});
+      if (!before || isOurLine(before)) lines.set(prefix, {kind: 'set', line: want.line, before});
       continue;
     }
     if (before && isOurLine(before) && isSame(running.routeMaps.get(before.routeMap ?? ''), want.map))
@@ -52,7 +51,8 @@ export function planChanges({running, wanted, unwanted}: PlanInput): FrrPlan {
     const map = usable(want.map, running);
     if (!running.routeMaps.has(map.name)) maps.set(map.name, map);
     if (before && !isOurLine(before)) replaced.push(before);
-    lines.set(prefix, {kind: 'set', text: `network ${prefix} route-map ${map.name}`, before});
+    const line = {prefix, routeMap: map.name, text: `network ${prefix} route-map ${map.name}`};
+    lines.set(prefix, {kind: 'set', line, before});
   }
   for (const [prefix, before] of running.networks) {
     if (wanted.has(prefix) || unwanted(before) === 'stays') continue;
@@ -88,14 +88,14 @@ export interface Batch {
   readonly owners: readonly (string | null)[];
 }
 
-/** One batch for all route-maps; a command of it that is refused spoils its own route-map only. */
+/**
+ * One batch for all route-maps; a line of one that is refused spoils that one only. There is no `exit` between them:
+ * where `configure terminal` was refused, Quagga would end the connection.
+ */
 export function mapBatch(maps: readonly FrrRouteMap[]): Batch {
   return batch([
     ['configure terminal', null],
-    ...maps.flatMap((map) => [
-      ...defineRouteMap(map).map((command) => [command, map.name] as const),
-      ['exit', null] as const,
-    ]),
+    ...maps.flatMap((map) => defineRouteMap(map).map((command): Step => [command, map.name])),
     ['end', null],
   ]);
 }
@@ -154,8 +154,9 @@ function commandsOf(change: LineChange): readonly string[] {
   const {before} = change;
   if (change.kind === 'remove') return before ? [removal(before)] : [];
   // A route-map is changed in place, without a withdrawal in between; a label or `backdoor` is not.
-  const isPlain = before === null || (isPlainLine(before.text) && isPlainLine(change.text));
-  return before && !isPlain ? [removal(before), change.text] : [change.text];
+  const {text} = change.line;
+  const isPlain = before === null || (isPlainLine(before.text) && isPlainLine(text));
+  return before && !isPlain ? [removal(before), text] : [text];
 }
 
 /** Names our route-map, so that a line that somebody has put in the place of ours is not removed by mistake. */

@@ -1,12 +1,7 @@
 /** The `network` lines and route-maps of one bgpd, as they were read last and as our commands changed them since. */
 
 import type {FrrConfig} from '../config/frr.js';
-import {
-  type FrrNetwork,
-  type FrrRunningConfig,
-  parseNetwork,
-  parseRunningConfig,
-} from '../control/frr-config-protocol.js';
+import {type FrrRunningConfig, parseRunningConfig} from '../control/frr-config-protocol.js';
 import {
   type FrrPath,
   type FrrVersion,
@@ -116,27 +111,31 @@ export class FrrTable {
       const {done, refusals} = await this.#run(mapBatch(plan.maps));
       for (const map of plan.maps) {
         const refusal = refusals.get(map.name);
+        // What was meant for this one has gone into the one before.
+        if (refusal?.startsWith('"route-map ')) throw new FrrError(refusal);
         if (refusal !== undefined) refusedMaps.set(map.name, refusal);
         if (done.has(map.name)) routeMaps.set(map.name, map.lines);
       }
     }
+    const newMaps = new Set(plan.maps.map(({name}) => name));
     const lines = new Map<Prefix, LineChange>();
     for (const [prefix, change] of plan.lines) {
-      const name = change.kind === 'set' ? (parseNetwork(change.text)?.routeMap ?? '') : '';
+      const name = change.kind === 'set' ? (change.line.routeMap ?? '') : '';
       const refusal = refusedMaps.get(name);
       if (refusal !== undefined) refused.set(prefix, refusal);
-      else if (plan.maps.some((map) => map.name === name) && !routeMaps.has(name)) isWhole = false;
+      else if (newMaps.has(name) && !routeMaps.has(name)) isWhole = false;
       else lines.set(prefix, change);
     }
     for (const batch of lines.size > 0 ? lineBatches(lines, running.as, version.dialect) : []) {
       const {done, refusals} = await this.#run(batch);
+      const owners = new Set(batch.owners);
       for (const [prefix, change] of lines) {
-        if (!batch.owners.includes(prefix)) continue;
+        if (!owners.has(prefix)) continue;
         const refusal = refusals.get(prefix);
         if (refusal !== undefined) refused.set(prefix, refusal);
         else if (!done.has(prefix)) isWhole = false;
         else if (change.kind === 'remove') networks.delete(prefix);
-        else put(networks, change.text);
+        else networks.set(prefix, change.line);
       }
     }
     // After a refusal nobody knows what was done in part.
@@ -212,11 +211,6 @@ export class FrrTable {
     for (const owner of refusals.keys()) done.delete(owner);
     return {done, refusals};
   }
-}
-
-function put(networks: Map<Prefix, FrrNetwork>, text: string): void {
-  const line = parseNetwork(text);
-  if (line) networks.set(line.prefix, line);
 }
 
 /** `64699`, or `1.10` as RFC 5396 writes it. */

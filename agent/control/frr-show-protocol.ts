@@ -39,7 +39,7 @@ export function showPath(prefix: Prefix, dialect: FrrDialect): string {
 
 /** The answer to `showPath`. Throws `FrrError` for one that is no such answer, `NoBgpError` where there is no BGP. */
 export function parsePath(answer: VtyAnswer, dialect: FrrDialect): FrrPath | null {
-  if (/^(% )?No BGP process is configured|BGP instance not found"?$/m.test(answer.text)) {
+  if (/^(% )?No BGP process is configured|BGP instance not found/m.test(answer.text)) {
     throw new NoBgpError('bgpd has no "router bgp" any more');
   }
   return dialect === 'frr' ? parseJsonPath(answer) : parseTextPath(answer);

@@ -27,8 +27,8 @@ t.test('a route-map, then the lines in their families, then a look: and no word 
   const map = [...bgpd.routeMaps.keys()].find((name) => name !== plain) ?? '';
   t.same(bgpd.commands, [
     `show bgp ipv4 unicast ${a} json`,
-    ...['configure terminal', `route-map ${plain} permit 10`, 'exit'],
-    ...[`route-map ${map} permit 10`, 'set as-path prepend 64699 64699', 'set metric 5', 'exit', 'end'],
+    ...['configure terminal', `route-map ${plain} permit 10`],
+    ...[`route-map ${map} permit 10`, 'set as-path prepend 64699 64699', 'set metric 5', 'end'],
     ...['configure terminal', 'router bgp 64699'],
     ...['address-family ipv4 unicast', `network ${a} route-map ${plain}`, 'exit-address-family'],
     ...['address-family ipv6 unicast', `network ${six} route-map ${map}`, 'exit-address-family', 'end'],
@@ -56,7 +56,7 @@ t.test('Quagga: IPv4 outside of any address-family, IPv6 in its own, and text to
   await desk.have([route(a), route(six)]);
   t.same(bgpd.commands, [
     `show ip bgp ${a}`,
-    ...['configure terminal', `route-map ${plain} permit 10`, 'exit', 'end'],
+    ...['configure terminal', `route-map ${plain} permit 10`, 'end'],
     ...['configure terminal', 'router bgp 64699', `network ${a} route-map ${plain}`],
     ...['address-family ipv6', `network ${six} route-map ${plain}`, 'exit-address-family', 'end'],
     ...[`show ip bgp ${a}`, `show bgp ${six}`],

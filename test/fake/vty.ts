@@ -15,6 +15,8 @@ type Node = 'view' | 'enable' | 'config' | 'router' | 'ipv4' | 'ipv6' | `route-m
 
 interface Vty {
   node: Node;
+  /** What comes behind a `configure terminal` that was refused is not understood, and harmless. */
+  isShutOut?: boolean;
 }
 
 interface Said {
@@ -213,7 +215,7 @@ export class FakeVty {
       if (pattern.test(command)) return {text: `${text}\n`, status: 13};
     const said = this.#carryOut(vty, command);
     if (said) return said;
-    this.unknown.push(`${command} (${vty.node})`);
+    if (!vty.isShutOut) this.unknown.push(`${command} (${vty.node})`);
     const name = this.dialect === 'frr' ? `% [BGP] Unknown command: ${command}` : '% Unknown command.';
     return {text: `${name}\n`, status: 2};
   }
@@ -225,6 +227,7 @@ export class FakeVty {
       return {text: `${name}\nCopyright 1996-2005 Kunihiro Ishiguro, et al.\n`, status: 0};
     }
     if (vty.node === 'view') return null;
+    if (command === 'exit' && vty.node === 'enable') throw new Error('`exit` would end the connection');
     if (vty.node === 'enable') return this.#inEnable(vty, command);
     if (command === 'end') {
       if (this.#configuring === vty) this.#configuring = null;
@@ -235,7 +238,8 @@ export class FakeVty {
 
   #inEnable(vty: Vty, command: string): Said | null {
     if (command === 'configure terminal') {
-      if (this.#configuring && this.dialect === 'quagga') {
+      vty.isShutOut = this.#configuring !== null && this.dialect === 'quagga';
+      if (vty.isShutOut) {
         return {text: 'VTY configuration is locked by other VTY\n', status: 1};
       }
       this.#configuring = vty;
@@ -246,11 +250,13 @@ export class FakeVty {
   }
 
   #configure(vty: Vty, command: string): Said | null {
-    const {node} = vty;
-    if (node.startsWith('route-map ')) {
-      if (command === 'exit') return enter(vty, 'config');
-      return this.#inRouteMap(node.slice('route-map '.length), command);
+    if (vty.node.startsWith('route-map ')) {
+      const said = this.#inRouteMap(vty.node.slice('route-map '.length), command);
+      if (said) return said;
+      // What a node does not understand is tried in the one around it.
+      vty.node = 'config';
     }
+    const {node} = vty;
     if (node === 'ipv4' || node === 'ipv6') {
       if (command === 'exit-address-family') return enter(vty, 'router');
       return this.#network(node, command);

@@ -33,6 +33,8 @@ export class Fanout {
 
   /** Addresses that are on the interface, as their installer tells. */
   readonly #installed = new Set<Prefix>();
+  /** Of those that are wanted the ones that could not be put there, or were lost. */
+  readonly #failed = new Set<Prefix>();
   /** host → announced prefixes that lean on it, and the other way round. */
   readonly #leaning = new Map<Prefix, Set<Prefix>>();
   readonly #leansOn = new Map<Prefix, ReadonlySet<Prefix>>();
@@ -164,6 +166,8 @@ export class Fanout {
   #onAddress({kind, prefix}: AnnouncerEvent): void {
     if (kind === 'installed') this.#installed.add(prefix);
     else this.#installed.delete(prefix);
+    if (kind === 'failed') this.#failed.add(prefix);
+    else this.#failed.delete(prefix);
     const needing = this.#planned.neededFor.get(prefix) ?? [];
     if (kind === 'failed') this.#adoptNoMore([prefix, ...needing]);
     for (const announced of needing) this.#dirtyAnnounced.add(announced);
@@ -223,12 +227,16 @@ export class Fanout {
   /** One announced prefix at every daemon: in when it is planned and its addresses are there, else out. */
   #placeAnnounced(prefix: Prefix): void {
     this.#dirtyAnnounced.delete(prefix);
-    const ready = (this.#planned.announced.get(prefix) ?? []).filter((route) => this.#isReady(route));
+    const routes = this.#planned.announced.get(prefix) ?? [];
+    const ready = routes.filter((route) => this.#isReady(route));
+    // What is announced already stays as it is while an address that it needs from now on is on its way.
+    const isStaying = ready.length === 0 && routes.some((route) => this.#isAlmostReady(route));
     for (const daemon of this.#daemons) {
       const wanted = ready.filter(({via}) => via?.some((name) => name === daemon.name) ?? true);
       if (wanted.length > 0) daemon.put(prefix, wanted);
-      else daemon.takeOut(prefix);
+      else if (!isStaying) daemon.takeOut(prefix);
     }
+    if (isStaying && this.#leansOn.has(prefix)) return;
     if (ready.length > 0) {
       this.#lean(
         prefix,
@@ -261,17 +269,25 @@ export class Fanout {
     return groups.some((group) => group.every((host) => this.#installed.has(host)));
   }
 
+  /** Nothing is known yet of the addresses that it lacks. */
+  #isAlmostReady(route: Route): boolean {
+    const groups = this.#plan.needs.get(route) ?? [];
+    return groups.some((group) => group.every((host) => !this.#failed.has(host)));
+  }
+
   /** One host: on at once when planned; off in the order announcements, drain, host route, address. */
   #placeHost(prefix: Prefix): void {
     this.#dirtyHosts.delete(prefix);
     const address = this.#planned.addresses.get(prefix);
-    const hostRoutes = (this.#planned.hostRoutes.get(prefix) ?? []).filter((route) => this.#isReady(route));
+    const planned = this.#planned.hostRoutes.get(prefix) ?? [];
+    const hostRoutes = planned.filter((route) => this.#isReady(route));
+    const isStaying = planned.some((route) => this.#isAlmostReady(route));
     if (address) {
       this.#addresses?.put(prefix, [address]);
       this.#drainMs.set(prefix, this.#plan.drainMs.get(prefix) ?? 0);
     }
     if (hostRoutes.length > 0) this.#hostRoutes?.put(prefix, hostRoutes);
-    const routeGoes = hostRoutes.length === 0 && (this.#hostRoutes?.has(prefix) ?? false);
+    const routeGoes = hostRoutes.length === 0 && !isStaying && (this.#hostRoutes?.has(prefix) ?? false);
     const addressGoes = !address && (this.#addresses?.has(prefix) ?? false);
     if (routeGoes || addressGoes) this.#takeOff(prefix, routeGoes);
     else this.#rest(prefix);
@@ -303,6 +319,7 @@ export class Fanout {
     if (this.#hostRoutes && !this.#hostRoutes.isOut(prefix)) return;
     if (this.#planned.addresses.has(prefix)) return;
     this.#installed.delete(prefix);
+    this.#failed.delete(prefix);
     this.#addresses?.takeOut(prefix);
     this.#rest(prefix);
   }

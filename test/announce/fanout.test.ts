@@ -275,6 +275,24 @@ t.test(
   },
 );
 
+t.test(
+  'an address in place of another: on before the other is off, under the same announcement',
+  async (t) => {
+    const {addresses, fanout, planOf, happened} = rig(['bgp']);
+    if (!addresses) throw new Error('no addresses');
+    const pool = (host: string): ServiceConfig =>
+      serviceConfig('pool', ['192.0.2.0/24'], {addresses: [parsePrefix(host)]});
+    fanout.set(planOf([[pool('192.0.2.1'), 'up']]));
+    await happened();
+    addresses.auto = false;
+    fanout.set(planOf([[pool('192.0.2.2'), 'up']]));
+    await settle();
+    addresses.auto = true;
+    addresses.carryOut();
+    t.same(await happened(), ['+address 192.0.2.2/32', '~bgp 192.0.2.0/24', '-address 192.0.2.1/32']);
+  },
+);
+
 t.test('quiet does not wait for ever, and leaves nothing behind', async (t) => {
   const {addresses, clock, fanout, planOf} = rig();
   addresses?.break(vip);

@@ -92,8 +92,10 @@ export async function bfdSuite(t: Test, Kind: RouterKind): Promise<void> {
       ({peers}) =>
         peers.length === paths.length &&
         peers.every(({announced, bfd, state}) => state === 'established' && bfd === 'up' && announced === 1),
+      // After a session was lost FRR now and then sits out one connect timer of a direct IPv6 peer, on either side.
+      60_000,
     );
-  const routerHasAll = () => router.waitForRoutes(prefix, paths.length);
+  const routerHasAll = () => router.waitForRoutes(prefix, paths.length, 60_000);
   const routerHasNone = () => timed(() => router.waitForRoutes(prefix, 0));
 
   await t.test('four sessions come up: single hop and multihop, IPv4 and IPv6', async (t) => {

@@ -229,11 +229,11 @@ export function peersSection(peers: readonly PeerStatus[], now: number): Section
   };
 }
 
-/** Whether anything that tells others of it has it. */
+/** Whether anything that tells others of it has it; the host route only where nothing else is to tell of it. */
 export function isAnnounced(route: RouteStatus): boolean {
-  const places = placesOf(route).map(({state}) => state);
+  const places = placesOf(route).flatMap(({state}) => (state === 'not-wanted' ? [] : [state]));
   const hostRoute = text(asObject(route.announcers.kernel).route);
-  return [...places, hostRoute ?? ''].some(isThere);
+  return (places.length > 0 ? places : [hostRoute ?? '']).some(isThere);
 }
 
 /** Every word that is said of it. */

@@ -156,6 +156,13 @@ t.test('kernel routes and other daemons', async (t) => {
   t.match(shown({kernel: {address: 'not-wanted', route: 'installed'}}), 'route installed\n');
   t.match(shown({bird: 'failed', frr: 'installed'}), 'frr, failed bird\n');
   t.match(shown({bird: 'failed'}), '0 of 1 routes announced');
+  const kernel = {address: 'installed', route: 'installed'};
+  t.match(
+    shown({kernel, bgp: {r1: {state: 'peer-down'}}}),
+    '0 of 1 routes announced',
+    'to nobody but the kernel',
+  );
+  t.match(shown({kernel, bgp: {r1: {state: 'not-wanted'}}}), '1 of 1 routes announced');
   t.notMatch(shown({bird: 'installed'}), 'PEER');
 });
 

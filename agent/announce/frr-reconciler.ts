@@ -60,6 +60,8 @@ export class FrrReconciler {
   #heldUntil = 0;
   /** Commands of a connection before this one may still be carried out, and a configuration still be loaded. */
   #isNewLink = false;
+  /** Since the pass began that is under way. */
+  #hasLinkChanged = false;
   #polls = 0;
   #failures = 0;
   #looks = 0;
@@ -110,6 +112,7 @@ export class FrrReconciler {
 
   /** FRR can be spoken to (again): what it has is not known. */
   linkUp(): void {
+    this.#hasLinkChanged = true;
     this.#options.table.forgetAll();
     this.#failures = 0;
     this.#looks = 0;
@@ -122,6 +125,7 @@ export class FrrReconciler {
 
   /** bgpd is gone, or the way to it. */
   linkDown(): void {
+    this.#hasLinkChanged = true;
     this.#options.table.forgetAll();
     this.kick();
   }
@@ -159,6 +163,7 @@ export class FrrReconciler {
   async #pass(): Promise<void> {
     const {clock, table} = this.#options;
     this.#cancelTimer();
+    this.#hasLinkChanged = false;
     if (!this.#hasDesired) return;
     const isFull = clock.now() >= this.#fullLookAt;
     if (isFull) {
@@ -183,6 +188,8 @@ export class FrrReconciler {
       if (isHeld && isFull) this.#fullLookAt = clock.now() + lookAfterChangeMs;
     } catch (error) {
       if (!(error instanceof FrrError)) throw error;
+      // The next pass goes another way.
+      if (this.#hasLinkChanged && !this.#isStopped) return;
       failure = error.message;
       table.forget();
       if (error instanceof NoBgpError) truth = this.#nothing();

@@ -91,16 +91,16 @@ export function encodeCommand(text: string): string {
  * do not understand with a complaint and the status of a success.
  */
 export function refusalOf({command, text, status}: VtyAnswer): string | null {
-  const said = text
-    .split('\n')
-    .map((line) =>
-      line
-        .replace(/^%\s*/, '')
-        .replace(/^\[[A-Z0-9]+\] /, '')
-        .trim(),
-    )
-    .filter((line) => line !== '');
   if (status === vtyStatus.SUCCESS && !text.trimStart().startsWith('%')) return null;
+  const lines = text.split('\n').filter((line) => line.trim() !== '');
+  const complaints = lines.filter((line) => line.startsWith('%'));
+  // Never more than one line of other text: what was asked for may be a configuration, with passwords.
+  const said = (complaints.length > 0 ? complaints : lines.slice(0, 1)).map((line) =>
+    line
+      .replace(/^%\s*/, '')
+      .replace(/^\[[A-Z0-9]+\] /, '')
+      .trim(),
+  );
   // Unknown command: the command stands in the message already.
   const why = said.length === 0 ? `status ${status}` : said.join(' ').replace(`: ${command}`, '');
   return `"${command}" is refused: ${printable(why.slice(0, 300))}`;

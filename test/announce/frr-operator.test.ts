@@ -107,6 +107,15 @@ t.test(
   },
 );
 
+t.test('what was up in this life and is down goes, settled or not', async (t) => {
+  const desk = newDesk(t, {...only, bgpd: {networks: [line(a), line(b)]}});
+  const bgpd = await desk.start();
+  await desk.have([route(a)], {complete: false});
+  await desk.have([], {complete: false});
+  t.same(bgpd.originated(), [b]);
+  t.same(desk.events.at(-1), `removed ${a}`);
+});
+
 t.test('only_configured: a later life puts back what an earlier one took out', async (t) => {
   const desk = newDesk(t, {...only, bgpd: {networks: [line(a)]}});
   const bgpd = await desk.start();

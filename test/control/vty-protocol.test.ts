@@ -53,6 +53,8 @@ t.test('refused: by status, or by a complaint that comes with success', (t) => {
       '"set x" is refused: Argument form is unsupported or malformed.',
     ],
     ['', 4, '"set x" is refused: status 4'],
+    ['router bgp 1\n neighbor 10.0.0.2 password secret\n', 1, '"set x" is refused: router bgp 1'],
+    ['neighbor 10.0.0.2\n% no\n% really\n', 1, '"set x" is refused: no really'],
     ['% a\u001b[31m\n', 1, '"set x" is refused: a\\u001b[31m'],
   ];
   for (const [text, status, reason] of cases) {

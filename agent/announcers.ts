@@ -1,7 +1,7 @@
 /** Makes everything that announces or installs, from the configuration: the right-hand side of the picture. */
 
 import {join} from 'node:path';
-import {watchArp} from './announce/arp.js';
+import {type ArpWatch, watchArp} from './announce/arp.js';
 import {BgpAnnouncer} from './announce/bgp.js';
 import {BirdAnnouncer} from './announce/bird.js';
 import {dryAddresses, dryRoutes} from './announce/dry-run.js';
@@ -24,7 +24,6 @@ import {connectUnix} from './io/unix-stream.js';
 import type {
   Address,
   Announcer,
-  Cancel,
   Clock,
   Emit,
   HostNetwork,
@@ -76,23 +75,19 @@ export function createAnnouncers(options: AnnouncersOptions): Announcers {
   const frr = config.frr && frrDriver(options, config.frr);
   const exabgp = config.exabgp && exabgpDriver(options, config.exabgp);
   const announcers = [bgp, dryBgp, bird, frr, exabgp, kernel?.routes].filter((announcer) => !!announcer);
-  let stopArp: Cancel = () => {};
-  const startArp = (now: Config): void => {
-    stopArp();
-    if (kernel && dryRun === 'none') stopArp = arpFor(options, now);
-  };
+  let arp: ArpWatch | null = null;
   return {
     addresses: kernel?.addresses ?? null,
     announcers,
     async start() {
-      startArp(config);
+      if (kernel && dryRun === 'none') arp = arpFor(options);
       await kernel?.addresses.start();
       for (const announcer of announcers) await announcer.start();
     },
-    stop: () => stopArp(),
+    stop: () => arp?.stop(),
     peers: () => bgp?.peers() ?? [],
     reconfigure(next) {
-      startArp(next);
+      arp?.reconfigure(next.services);
       if (next.bgp) bgp?.reconfigure(next.bgp);
     },
   };
@@ -140,7 +135,7 @@ function exabgpDriver(options: AnnouncersOptions, config: ExabgpConfig): Announc
 }
 
 /** Says, or sees to it, that no host answers ARP for an address that several hosts hold. */
-function arpFor({bootId, emit, network}: AnnouncersOptions, config: Config): Cancel {
+function arpFor({bootId, config, emit, network}: AnnouncersOptions): ArpWatch {
   const journal = openJournal(join(config.stateDir, 'arp.journal'), bootId);
   return watchArp({config, network, sysctl, emit, journal});
 }

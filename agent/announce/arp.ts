@@ -8,7 +8,7 @@ import type {Config} from '../config/types.js';
 import type {Journal} from '../io/journal.js';
 import type {Sysctl} from '../io/sysctl.js';
 import {bytesOf, contains, familyOf, prefixFromBytes} from '../lib/prefix.js';
-import type {Cancel, Emit, HostNetwork, Prefix} from '../types.js';
+import type {Emit, HostNetwork, Prefix} from '../types.js';
 
 export interface ArpOptions {
   readonly config: Pick<Config, 'kernel' | 'services'>;
@@ -19,33 +19,58 @@ export interface ArpOptions {
   readonly journal?: Journal;
 }
 
-/** Looks now and whenever the host's addresses change. The answer stops that, and restores what was set. */
-export function watchArp(options: ArpOptions): Cancel {
+export interface ArpWatch {
+  /** A reload: what is exposed as before is left alone, what is not any more is put back. */
+  reconfigure(services: Config['services']): void;
+  /** Stops looking, and puts back everything that was set. */
+  stop(): void;
+}
+
+/** Looks now and whenever the host's addresses change. */
+export function watchArp(options: ArpOptions): ArpWatch {
   const {config, network} = options;
   const {kernel} = config;
-  const vips = config.services
-    .filter(({addressMode}) => addressMode !== 'never')
-    .flatMap(({addresses}) => addresses)
-    .filter((prefix) => familyOf(prefix) === 'ipv4');
   const settings = new ArpSettings(options);
   const known = new Set<string>();
+  let vips = vipsOf(config.services);
 
-  function look(): void {
-    for (const [name, exposed] of exposedOn(network, vips)) {
+  function look(): ReadonlyMap<string, Exposed> {
+    const exposed = exposedOn(network, vips);
+    for (const [name, what] of exposed) {
       // Said once for an interface, not again with every address that comes or goes.
       if (known.has(name)) continue;
       known.add(name);
-      if (kernel) settings.take(name, exposed, kernel);
+      if (kernel) settings.take(name, what, kernel);
     }
+    return exposed;
   }
 
-  const isWanted = kernel !== null && kernel.arp !== 'off' && vips.length > 0;
+  const isWanted = kernel !== null && kernel.arp !== 'off';
   const cancel = isWanted ? network.on(look) : () => {};
   if (isWanted) look();
-  return () => {
-    cancel();
-    settings.restore();
+  return {
+    reconfigure(services) {
+      vips = vipsOf(services);
+      if (!isWanted) return;
+      const exposed = look();
+      for (const name of known) {
+        if (exposed.has(name)) continue;
+        known.delete(name);
+        settings.restore(name);
+      }
+    },
+    stop() {
+      cancel();
+      settings.restoreAll();
+    },
   };
+}
+
+function vipsOf(services: Config['services']): readonly Prefix[] {
+  return services
+    .filter(({addressMode}) => addressMode !== 'never')
+    .flatMap(({addresses}) => addresses)
+    .filter((prefix) => familyOf(prefix) === 'ipv4');
 }
 
 interface Exposed {
@@ -98,15 +123,19 @@ class ArpSettings {
   }
 
   /** Puts back everything that was set, also by a life that was killed. */
-  restore(): void {
-    for (const name of [...this.#journal.entries()]) {
-      try {
-        // Whoever changed it since wants it so; and an interface may have gone.
-        if (this.#read(name) === 1) this.#options.sysctl.write(path(name), '0');
-        this.#journal.remove(name);
-      } catch (error) {
-        this.#warn(name, `arp_ignore of ${name} could not be set back to 0: ${message(error)}`);
-      }
+  restoreAll(): void {
+    for (const name of [...this.#journal.entries()]) this.restore(name);
+  }
+
+  /** Puts back what was set on an interface, if anything was. */
+  restore(name: string): void {
+    if (!this.#journal.entries().has(name)) return;
+    try {
+      // Whoever changed it since wants it so; and an interface may have gone.
+      if (this.#read(name) === 1) this.#options.sysctl.write(path(name), '0');
+      this.#journal.remove(name);
+    } catch (error) {
+      this.#warn(name, `arp_ignore of ${name} could not be set back to 0: ${message(error)}`);
     }
   }
 
@@ -116,7 +145,7 @@ class ArpSettings {
       this.#options.sysctl.write(path(name), '1');
       this.#note('info', name, `${what}: set arp_ignore of ${name} to 1`);
     } catch (error) {
-      // What was noted all the same is let go at `restore`: there is nothing to put back.
+      // What was noted all the same is let go at `restoreAll`: there is nothing to put back.
       this.#warn(name, `${what}, and arp_ignore could not be set: ${message(error)}; ${remedy(name)}`);
     }
   }

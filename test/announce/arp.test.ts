@@ -44,7 +44,7 @@ function watch(options: {
       {addressMode: options.mode ?? 'when_up', addresses: vips.map(parsePrefix)} as unknown as ServiceConfig,
     ],
   } satisfies Pick<Config, 'kernel' | 'services'>;
-  const stop = watchArp({
+  const watching = watchArp({
     config,
     network,
     sysctl: {
@@ -64,7 +64,11 @@ function watch(options: {
     current = addresses;
     listener();
   };
-  return {stop, settings, written, notes, change};
+  const serve = (...prefixes: string[]): void =>
+    watching.reconfigure([
+      {addressMode: 'when_up', addresses: prefixes.map(parsePrefix)} as unknown as ServiceConfig,
+    ]);
+  return {stop: () => watching.stop(), serve, settings, written, notes, change};
 }
 
 function interfaceAddress(name: string, text: string): InterfaceAddress {
@@ -133,6 +137,27 @@ t.test('set does it and restores at stop', (t) => {
   const given = watch({arp: 'set', settings: {eth0: '1'}});
   given.stop();
   t.same(given.written, [], 'what was set before we came stays');
+  t.end();
+});
+
+t.test('a reload leaves alone what is exposed as before, and puts back what is not any more', (t) => {
+  const {notes, serve, stop, written} = watch({
+    arp: 'set',
+    addresses: [
+      ['eth0', '192.0.2.5/24'],
+      ['eth0.100', '198.51.100.2/24'],
+    ],
+  });
+  t.equal(notes.length, 2);
+  serve(...vips);
+  serve('192.0.2.77/32', '198.51.100.1/32');
+  t.same([notes.length, written], [2, ['eth0=1', 'eth0.100=1']]);
+  serve('192.0.2.77/32');
+  t.same(written.splice(0), ['eth0=1', 'eth0.100=1', 'eth0.100=0']);
+  serve('192.0.2.77/32', '198.51.100.1/32');
+  t.same(written.splice(0), ['eth0.100=1']);
+  stop();
+  t.same(written.sort(), ['eth0.100=0', 'eth0=0']);
   t.end();
 });
 

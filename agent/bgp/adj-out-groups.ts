@@ -15,6 +15,8 @@ export class Groups {
   readonly #groups = new Map<string, Group>();
   /** Of this session, by what they say: equal ones are the same object. */
   readonly #paths = new Map<string, Path>();
+  /** The same by the keys of groups, so that a group that comes again need not be encoded again. */
+  readonly #pathsByKey = new Map<string, Path | NoPath>();
   #facts: PeerFacts | null = null;
   /** Routes that come in a row tend to have equal attributes. */
   #last: Group | null = null;
@@ -38,8 +40,9 @@ export class Groups {
     const changed = new Set<Group | null>();
     this.#facts = facts;
     if (!facts) this.#paths.clear();
+    this.#pathsByKey.clear();
     for (const group of this.#groups.values()) {
-      const path = this.#pathOf(group.like, group.family);
+      const path = this.#pathOf(group.key, group.like, group.family);
       if (path !== group.path) changed.add(group);
       group.path = path;
     }
@@ -54,11 +57,15 @@ export class Groups {
   }
 
   #named(key: string, route: Route, family: IpFamily): Group {
-    return remember(this.#groups, key, () => newGroup(key, route, family, this.#pathOf(route, family)));
+    return remember(this.#groups, key, () => newGroup(key, route, family, this.#pathOf(key, route, family)));
+  }
+
+  #pathOf(key: string, route: Route, family: IpFamily): Path | NoPath {
+    return remember(this.#pathsByKey, key, () => this.#makePath(route, family));
   }
 
   /** A route may change in what this peer does not see: the path is then the one it has. */
-  #pathOf(route: Route, family: IpFamily): Path | NoPath {
+  #makePath(route: Route, family: IpFamily): Path | NoPath {
     const path = this.#facts ? pathTo(route, family, this.#facts) : 'not-negotiated';
     if (typeof path === 'string') return path;
     const text = `${path.nextHop} ${Buffer.from(path.attributes).toString('latin1')}`;

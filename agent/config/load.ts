@@ -1,6 +1,6 @@
 /** Finds the configuration's files, reads them and hands their texts to `parseConfig`. */
 
-import {join, resolve} from 'node:path';
+import {dirname, join, resolve} from 'node:path';
 import {exists, fileMode, listFolder, readConfigText} from '../io/config-files.js';
 import type {CheckTypes} from './check-schema.js';
 import {confFolder} from './main-schema.js';
@@ -42,7 +42,7 @@ export function loadConfig(options: LoadOptions = {}): LoadResult {
     );
   }
   const main = read(file);
-  const services = 'text' in main ? serviceFiles(main) : {files: [], problem: null};
+  const services = 'text' in main ? serviceFiles(main, previous) : {files: [], problem: null};
   const result = parseConfig({main, services: services.files.map(read)}, readConfigText, {
     fileMode,
     previous,
@@ -68,17 +68,21 @@ function read(file: string): ConfigSource {
   }
 }
 
-function serviceFiles({file, text}: {file: string; text: string}): {
-  files: readonly string[];
-  problem: Problem | null;
-} {
+function serviceFiles(
+  {file, text}: {file: string; text: string},
+  previous: Config | null,
+): {files: readonly string[]; problem: Problem | null} {
   const folder = confFolder(readYaml(file, text, () => 'main')[0]?.root ?? null, file);
   if (folder.path === null) return {files: [], problem: null};
   const {path, line, column} = folder;
   try {
     const names = listFolder(path);
-    // Only the folder that nobody named may be absent: a reload must not take a lost mount for "no services".
-    if (names === null && line > 0) throw new Error(`cannot read ${path}: no such folder`);
+    if (names === null) {
+      // Only the folder that nobody named may be absent: a reload must not take a lost mount for "no services".
+      const wasThere = previous?.services.some(({file: from}) => dirname(from) === path) ?? false;
+      const remedy = wasThere ? ', and services of it run: empty it, or write `conf_d: false`' : '';
+      if (line > 0 || wasThere) throw new Error(`cannot read ${path}: no such folder${remedy}`);
+    }
     return {files: serviceFileNames(names ?? []).map((name) => join(path, name)), problem: null};
   } catch (error) {
     const message = `conf_d: ${error instanceof Error ? error.message : String(error)}`;

@@ -134,6 +134,22 @@ t.test('a folder of services that is named must be there', (t) => {
   t.end();
 });
 
+t.test('a folder of services that was there must not be gone at a reload, named or not', (t) => {
+  const {config: previous, folder} = load(t, {
+    'eip-health.yaml': bgpMain,
+    'conf.d/a.yaml': service('192.0.2.1'),
+  });
+  rmSync(join(folder, 'conf.d'), {recursive: true});
+  const {config, said} = again(folder, {previous});
+  t.equal(config, null);
+  t.same(said, [
+    'eip-health.yaml: error: conf_d: cannot read conf.d: no such folder, and services of it run: empty it, or write `conf_d: false`',
+  ]);
+  mkdirSync(join(folder, 'conf.d'));
+  t.same(again(folder, {previous}).names, [], 'an empty one is meant so');
+  t.end();
+});
+
 t.test('no folder of services at all', (t) => {
   const {names, said} = load(t, {
     'eip-health.yaml': `conf_d: false\n${bgpMain}---\nname: web\n${service('192.0.2.1')}`,

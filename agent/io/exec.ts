@@ -3,7 +3,7 @@
 import {execa, type Options} from 'execa';
 import type {Exec, ExecOptions, ExecResult} from '../types.js';
 import {BoundedOutput} from './bounded-output.js';
-import {endGroup, type Kill} from './process-group.js';
+import {endGroup, type Kill, killGroup} from './process-group.js';
 import {spawnFailure} from './spawn-failure.js';
 import {findUser, type User} from './user.js';
 import {within} from './within.js';
@@ -20,6 +20,8 @@ const defaultPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bi
 export interface ExecSystem {
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly kill: Kill;
+  /** Calls `fn` when this process is about to end. */
+  readonly onExit?: (fn: () => void) => void;
 }
 
 const thisSystem: ExecSystem = {
@@ -27,18 +29,31 @@ const thisSystem: ExecSystem = {
   kill: (pid, signal) => {
     process.kill(pid, signal);
   },
+  onExit: (fn) => {
+    process.once('exit', fn);
+  },
 };
 
 /**
  * Runs programs in process groups of their own. With `user`, HOME, USER, LOGNAME and SHELL are that user's and
  * there are no supplementary groups. What a program starts in its group and leaves running when it ends in
- * time is left alone; at the timeout everything in the group is ended.
+ * time is left alone; at the timeout everything in the group is ended. So it is when this process ends before.
  */
 export function createExec(system: ExecSystem = thisSystem): Exec {
   /** Command lines whose last run did not end even by SIGKILL, with its pid: they must not pile up. */
   const unkillable = new Map<string, number>();
+  /** Groups that are to end before we do; undefined before the first run. */
+  let running: Set<number> | undefined;
+  const track = (): Set<number> => {
+    const groups = new Set<number>();
+    system.onExit?.(() => {
+      for (const leader of groups) killGroup(leader, system.kill);
+    });
+    return groups;
+  };
   return {
     async run(argv, options) {
+      running ??= track();
       const start = performance.now();
       const key = JSON.stringify([argv, options.user, options.cwd]);
       const stuck = unkillable.get(key);
@@ -47,7 +62,7 @@ export function createExec(system: ExecSystem = thisSystem): Exec {
       else if (stuck !== undefined) {
         ended = notStarted(`the run before still hangs in the kernel and cannot be killed (pid ${stuck})`);
       } else {
-        ended = await runOnce(argv, options, system, start, (pid, end) => {
+        ended = await runOnce(argv, options, system, start, running, (pid, end) => {
           unkillable.set(key, pid);
           void end.then(() => unkillable.delete(key));
         }).catch((error: unknown) => notStarted(error instanceof Error ? error.message : String(error)));
@@ -72,6 +87,7 @@ async function runOnce(
   options: ExecOptions,
   {environment, kill}: ExecSystem,
   start: number,
+  running: Set<number>,
   onUnkillable: (pid: number, end: Promise<unknown>) => void,
 ): Promise<Ended> {
   const [file, ...args] = argv;
@@ -98,6 +114,7 @@ async function runOnce(
   void exited.then((value) => {
     exit = value;
   });
+  running.add(pid);
   const stdout = new BoundedOutput(child.stdout, options.maxBytes);
   const stderr = new BoundedOutput(child.stderr, options.maxBytes);
 
@@ -106,6 +123,7 @@ async function runOnce(
   if (cause !== 'exited') {
     await endGroup(pid, exited, Math.min(maxGraceMs, options.timeoutMs / 2), kill);
   }
+  running.delete(pid);
   if (exit === null) {
     onUnkillable(pid, exited);
     child.unref();

@@ -23,13 +23,22 @@ export async function endGroup(
   send('SIGKILL');
   await within(unkillableMs, leaderEnded);
 
-  /** Whether there was anybody to get the signal. */
   function send(signal: NodeJS.Signals | 0): boolean {
-    try {
-      kill(-leader, signal);
-      return true;
-    } catch {
-      return false;
-    }
+    return sendTo(leader, signal, kill);
+  }
+}
+
+/** SIGKILL to a whole process group, if there is anybody. */
+export function killGroup(leader: number, kill: Kill): void {
+  sendTo(leader, 'SIGKILL', kill);
+}
+
+/** Whether there was anybody to get the signal. */
+function sendTo(leader: number, signal: NodeJS.Signals | 0, kill: Kill): boolean {
+  try {
+    kill(-leader, signal);
+    return true;
+  } catch {
+    return false;
   }
 }

@@ -1,3 +1,4 @@
+import {spawnSync} from 'node:child_process';
 import {getEventListeners} from 'node:events';
 import {chmodSync, existsSync, readFileSync} from 'node:fs';
 import {join} from 'node:path';
@@ -217,6 +218,28 @@ t.test('aborted', async (t) => {
   t.match(await sh(`touch ${join(folder, 'x')}`, {signal: abort.signal}), {outcome: 'aborted'});
   t.notOk(existsSync(join(folder, 'x')), 'not even started');
   t.equal(getEventListeners(abort.signal, 'abort').length, 0);
+});
+
+t.test('what does not heed SIGTERM does not outlive us', async (t) => {
+  const file = join(newFolder(t), 'pid');
+  const script = `trap '' TERM; echo $$ > ${file}; while :; do sleep 1; done`;
+  const program = `
+    const {systemExec} = await import(${JSON.stringify(new URL('../../agent/io/exec.js', import.meta.url).href)});
+    const {existsSync, readFileSync} = await import('node:fs');
+    const abort = new AbortController();
+    const {signal} = abort;
+    void systemExec.run(['/bin/sh', '-c', ${JSON.stringify(script)}], {timeoutMs: 60_000, maxBytes: 100, signal});
+    while (!existsSync('${file}') || !readFileSync('${file}', 'utf8').endsWith('\\n')) {
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    abort.abort();
+    setImmediate(() => process.exit());
+  `;
+  const {status} = spawnSync(process.execPath, ['--input-type=module', '-e', program], {timeout: 30_000});
+  t.equal(status, 0);
+  const pid = Number(readFileSync(file, 'utf8'));
+  await until(() => !isAlive(pid));
+  t.notOk(isAlive(pid));
 });
 
 t.test('what cannot be killed is told, and not started a second time', async (t) => {

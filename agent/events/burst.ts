@@ -9,8 +9,9 @@ import {isPrefixEvent} from './log-line.js';
 /** Prefixes of one change to one peer that still get a line each. */
 export const summaryThreshold = 20;
 
-/** From the first event of a burst to its lines. */
-const burstMs = 5;
+/** A burst is over when nothing has happened for so long, or after the longer time at the latest. */
+const quietMs = 5;
+const longestMs = 50;
 
 export interface Entry {
   /** Wall clock of the event. */
@@ -41,6 +42,8 @@ export function createBurst(
 ): Burst {
   let entries: Entry[] = [];
   let cancel: Cancel | null = null;
+  let firstAt = 0;
+  let lastAt = 0;
   // Per peer and per interface only its last batch is open: an announcement never moves in front of a withdrawal.
   const openOfPeers = new Map<string, Batch>();
   const openOfInterfaces = new Map<string, Batch>();
@@ -53,6 +56,14 @@ export function createBurst(
     openOfPeers.clear();
     openOfInterfaces.clear();
     if (ended.length > 0) onEnd(ended);
+  }
+
+  function lookAgain(): void {
+    const now = clock.now();
+    const leftMs = Math.min(lastAt + quietMs, firstAt + longestMs) - now;
+    // Less than a millisecond is what timers are early by.
+    if (leftMs < 1) flush();
+    else cancel = clock.after(leftMs, lookAgain);
   }
 
   // Called for each of 100,000 prefixes while they go out: no more than a look-up.
@@ -74,10 +85,13 @@ export function createBurst(
 
   return {
     add(event) {
+      lastAt = clock.now();
       const batch = batchOf(event);
       if (batch !== null && batch.count > summaryThreshold && !keepAll()) return;
       entries.push({at: clock.wallMs(), event, batch});
-      cancel ??= clock.after(burstMs, flush);
+      if (cancel !== null) return;
+      firstAt = lastAt;
+      cancel = clock.after(quietMs, lookAgain);
     },
     flush,
   };

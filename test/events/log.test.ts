@@ -337,6 +337,22 @@ t.test('lines wait for the end of the burst, but not at a flush, a close or a fa
   t.equal(output.lines.length, 4);
 });
 
+t.test('a burst goes on while something happens, but not for long', async (t) => {
+  const {log, clock, output, lines} = setUp();
+  for (const each of many(30)) {
+    log.sink(announced('nrec-1', each));
+    clock.advance(1);
+  }
+  t.equal(output.lines.length, 0);
+  clock.advance(4);
+  t.match(lines(), [{msg: 'announce 30 prefixes to nrec-1'}], 'one change is one line');
+  for (const each of many(30)) {
+    log.sink(withdrawn('nrec-1', each));
+    clock.advance(2);
+  }
+  t.match(lines().slice(1), [{msg: 'withdraw 25 prefixes from nrec-1'}], 'whoever reads on sees it in time');
+});
+
 t.test('lost lines are counted, and told once there is room again', async (t) => {
   const {log, clock, output, lines} = setUp();
   output.full = true;

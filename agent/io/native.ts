@@ -184,13 +184,6 @@ export function sockaddr(address: IpAddress, port: number): Buffer {
   return buffer;
 }
 
-/** The kernel's `sockaddr_un` of a socket in the file system; `path` is at most 107 bytes long. */
-export function unixSockaddr(path: string): Buffer {
-  const bytes = Buffer.from(`\0\0${path}\0`);
-  bytes.writeUInt16LE(linux.AF_UNIX, 0);
-  return bytes;
-}
-
 /** The kernel's `sockaddr_nl`; port 0 lets the kernel choose. `groups` is the old bit mask, bit n-1 for group n. */
 export function netlinkSockaddr(port: number, groups: number): Buffer {
   const buffer = Buffer.alloc(NETLINK_ADDRESS_LENGTH);

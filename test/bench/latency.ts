@@ -5,6 +5,10 @@
 
 import {once} from 'node:events';
 import net from 'node:net';
+import {NetlinkClient} from '../../agent/control/netlink-client.js';
+import {systemClock as clock} from '../../agent/io/clock.js';
+import {openNetlinkSocket} from '../../agent/io/netlink-socket.js';
+import {parseAddress} from '../../agent/lib/prefix.js';
 import type {Verdict} from '../../agent/types.js';
 import {enterOwnNetwork} from '../lab/own-network.js';
 import {type AgentUnderTest, startAgent} from './lib/agent-under-test.js';
@@ -58,12 +62,14 @@ async function measure(routes: number, rounds: number, aimMs: number | null, ker
     announce: {agent: [], bare: []},
     withdraw: {agent: [], bare: []},
   };
+  const addresses: number[] = [];
   for (let i = 0; i < rounds; i++) {
     for (const direction of ['announce', 'withdraw'] as const) {
       const round = await agentRound(agent, direction, routes, kernel);
       samples[direction].agent.push(round.ms);
       samples[direction].bare.push(await bareRound(bare, direction, routes, round.bytes));
     }
+    if (kernel) addresses.push(await bareAddresses(routes));
   }
   for (const direction of ['announce', 'withdraw'] as const) {
     const ours = spreadOf(samples[direction].agent);
@@ -72,6 +78,10 @@ async function measure(routes: number, rounds: number, aimMs: number | null, ker
     const verdict = aimMs === null ? '' : aim(ours.median, aimMs, 'ms');
     row(name, ...spreadCells(ours), times(ours.median, reference.median), `  ${verdict}`);
     row('  bare socket.write', ...spreadCells(reference));
+    if (kernel && direction === 'announce') {
+      const bareKernel = spreadOf(addresses);
+      row('  bare rtnetlink, the addresses alone', ...spreadCells(bareKernel));
+    }
   }
   bare.destroy();
   await agent.stop();
@@ -109,6 +119,24 @@ async function bareRound(
   socket.write(bytes);
   const {at} = await arrival;
   return at - began;
+}
+
+/** How long the kernel takes to put these addresses on `lo`, asked one by one by the client that the agent uses. */
+async function bareAddresses(routes: number): Promise<number> {
+  const client = new NetlinkClient({open: openNetlinkSocket, clock});
+  const lo = (await client.dumpLinks()).find(({loopback}) => loopback);
+  const addresses = hostPrefixes(routes).map((prefix) => ({
+    index: lo?.index ?? 0,
+    address: parseAddress(prefix.replace('/32', '')),
+    label: 'lo:eip',
+  }));
+  await pause(restMs);
+  const began = now();
+  for (const address of addresses) await client.addAddress({...address, protocol: 153});
+  const ms = now() - began;
+  for (const address of addresses) await client.deleteAddress(address);
+  client.stop();
+  return ms;
 }
 
 function expected(direction: Direction, routes: number): Expected {

@@ -1,37 +1,73 @@
-/** What operators told services by command, in `state_dir/admin.json`: it outlives the daemon and the boot. */
+/** What operators told services and peers by command, in `state_dir/admin.json`: it outlives the daemon and the boot. */
 
 import {join} from 'node:path';
 import {z} from 'zod';
 import {readFileIfThere, writeFileAtomic} from '../io/state-file.js';
-import type {ServiceName} from '../types.js';
 
-const orderSchema = z.object({
-  state: z.enum(['drained', 'disabled', 'forced-up']),
+const given = {
   /** Who gave it, as the system knows them. */
   by: z.string(),
   /** ISO 8601, like `until`; null: until another command. */
   at: z.string(),
   until: z.iso.datetime().nullable(),
   reason: z.string().nullable(),
+};
+
+const orderSchema = z.object({state: z.enum(['drained', 'disabled', 'forced-up']), ...given});
+
+const peerOrderSchema = z.object({
+  state: z.enum(['drained', 'disabled']),
+  ...given,
+  /** ISO 8601; until then the peer still has the routes, marked as going away. */
+  drain_until: z.iso.datetime(),
 });
 
-const fileSchema = z.object({schema: z.literal(1), orders: z.record(z.string(), orderSchema)});
+// Sections that this version does not know stay as they are.
+const fileSchema = z.looseObject({
+  schema: z.literal(1),
+  orders: z.record(z.string(), orderSchema),
+  peers: z.record(z.string(), peerOrderSchema).default({}),
+});
+
+type File = z.infer<typeof fileSchema>;
 
 export type AdminOrder = Readonly<z.infer<typeof orderSchema>>;
+export type PeerOrder = Readonly<z.infer<typeof peerOrderSchema>>;
 
-export interface AdminStore {
-  orders(): ReadonlyMap<string, AdminOrder>;
+export interface OrderStore<Order> {
+  orders(): ReadonlyMap<string, Order>;
   /** Puts an order in the place of the one before, or takes it away (null); for all names or, when it throws, none. */
-  put(names: readonly ServiceName[], order: AdminOrder | null): void;
+  put(names: readonly string[], order: Order | null): void;
 }
+
+/** The orders that services were given. */
+export type AdminStore = OrderStore<AdminOrder>;
+export type PeerStore = OrderStore<PeerOrder>;
 
 /**
  * Reads what is kept in `stateDir`. Throws when it cannot be understood: to announce what somebody has drained is worse
  * than not to start.
  */
-export function openAdminStore(stateDir: string): AdminStore {
+export function openAdminStore(stateDir: string): AdminStore & {readonly peers: PeerStore} {
   const file = join(stateDir, 'admin.json');
-  let orders = readOrders(file);
+  let kept = readFile(file);
+  const write = (changed: Partial<File>): void => {
+    const next = {...kept, ...changed};
+    writeFileAtomic(file, `${JSON.stringify(next, null, 1)}\n`);
+    kept = next;
+  };
+  return {
+    ...section(kept.orders, (orders) => write({orders})),
+    peers: section(kept.peers, (peers) => write({peers})),
+  };
+}
+
+/** Orders by name, in one section of the file. */
+function section<Order>(
+  initial: Readonly<Record<string, Order>>,
+  write: (orders: Record<string, Order>) => void,
+): OrderStore<Order> {
+  let orders: ReadonlyMap<string, Order> = new Map(Object.entries(initial));
   return {
     orders: () => orders,
     put(names, order) {
@@ -40,21 +76,21 @@ export function openAdminStore(stateDir: string): AdminStore {
         if (order === null) next.delete(name);
         else next.set(name, order);
       }
-      writeFileAtomic(file, `${JSON.stringify({schema: 1, orders: Object.fromEntries(next)}, null, 1)}\n`);
+      write(Object.fromEntries(next));
       orders = next;
     },
   };
 }
 
-function readOrders(file: string): ReadonlyMap<string, AdminOrder> {
+function readFile(file: string): File {
   const text = readFileIfThere(file);
-  if (text === null) return new Map();
+  if (text === null) return {schema: 1, orders: {}, peers: {}};
   try {
-    return new Map(Object.entries(fileSchema.parse(JSON.parse(text)).orders));
+    return fileSchema.parse(JSON.parse(text));
   } catch {
     throw new Error(
-      `${file} holds which services are drained or disabled, and cannot be understood: ` +
-        'repair it, or remove it to enable all services',
+      `${file} holds which services and peers are drained or disabled, and cannot be understood: ` +
+        'repair it, or remove it to enable all of them',
     );
   }
 }

@@ -36,6 +36,24 @@ t.test('an order is there for the next life, until it is taken away', async (t) 
   t.same([...openAdminStore(dir).orders().keys()], ['dns']);
 });
 
+t.test('services and peers beside what another version keeps there', async (t) => {
+  const dir = stateDir();
+  const file = join(dir, 'admin.json');
+  writeFileSync(file, '{"schema":1,"orders":{},"holds":{"192.0.2.1/32":{"by":"bob"}}}');
+  const store = openAdminStore(dir);
+  store.put([web], drained);
+  const peer = {...drained, state: 'disabled', drain_until: '2026-01-01T00:01:00.000Z'} as const;
+  store.peers.put(['tor'], peer);
+  store.put([web], null);
+  t.same(JSON.parse(readFileSync(file, 'utf8')), {
+    schema: 1,
+    orders: {},
+    peers: {tor: peer},
+    holds: {'192.0.2.1/32': {by: 'bob'}},
+  });
+  t.same([...openAdminStore(dir).peers.orders()], [['tor', peer]]);
+});
+
 t.test('what cannot be written has not been ordered', async (t) => {
   const dir = stateDir();
   const store = openAdminStore(dir);
@@ -50,12 +68,13 @@ t.test('what cannot be understood is no permission to announce', async (t) => {
     '{',
     '{"schema":2,"orders":{}}',
     '{"schema":1,"orders":{"web":{"state":"gone"}}}',
+    '{"schema":1,"orders":{},"peers":{"tor":{"state":"forced-up"}}}',
   ]) {
     const dir = stateDir();
     writeFileSync(join(dir, 'admin.json'), text);
     t.throws(
       () => openAdminStore(dir),
-      /admin\.json holds which services are drained .* cannot be understood/,
+      /admin\.json holds which services and peers are drained .* cannot be understood/,
     );
   }
 });

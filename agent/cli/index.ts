@@ -6,6 +6,7 @@ import {version} from '../io/version.js';
 import {printable} from '../lib/printable.js';
 import {styles} from '../lib/styles.js';
 import {addAdmin} from './admin.js';
+import {programCalled} from './called-as.js';
 import {addCheck} from './check.js';
 import {type Done, examples, withCommonOptions} from './command.js';
 import {CommandError, exitCode} from './outcome.js';
@@ -16,10 +17,14 @@ import {addValidate} from './validate.js';
 import {addVersion} from './version.js';
 import {addWithdraw} from './withdraw.js';
 
-/** Runs one command line (without node's own words) and gives its exit code, once its output has been taken. */
-export async function cli(argv: readonly string[]): Promise<number> {
+/**
+ * Runs one command line (without node's own words) and gives its exit code, once its output has been taken. `calledAs`:
+ * the path of the program as it was called, which may be a link with the name of a program that this one replaces.
+ */
+export async function cli(argv: readonly string[], calledAs = 'eip-health'): Promise<number> {
   const terminal = processTerminal();
-  const code = await runCommand(argv, terminal);
+  const program = (await programCalled(calledAs)) ?? runCommand;
+  const code = await program(argv, terminal);
   await terminal.drained();
   return code;
 }

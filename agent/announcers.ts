@@ -20,7 +20,7 @@ import {standardPipe} from './io/line-pipe.js';
 import {ownedFiles} from './io/owned-file.js';
 import {peerConnector} from './io/peer-socket.js';
 import {sysctl} from './io/sysctl.js';
-import {connectUnix} from './io/unix-stream.js';
+import {connectUnix} from './io/text-stream.js';
 import type {
   Address,
   Announcer,

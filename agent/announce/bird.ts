@@ -6,7 +6,7 @@
 import {type BirdConfig, type BirdPart, birdParts} from '../config/bird.js';
 import {BirdClient} from '../control/bird-client.js';
 import type {OwnedFiles} from '../io/owned-file.js';
-import type {UnixConnector} from '../io/unix-stream.js';
+import type {UnixConnector} from '../io/text-stream.js';
 import {familyOf} from '../lib/prefix.js';
 import {printable} from '../lib/printable.js';
 import type {

@@ -4,7 +4,7 @@ import {bgpdSockets, type FrrConfig} from '../config/frr.js';
 import {VtyClient} from '../control/vty-client.js';
 import {FrrError, type VtyAnswer} from '../control/vty-protocol.js';
 import {askVtysh, type VtyshOptions} from '../control/vtysh-client.js';
-import type {UnixConnector} from '../io/unix-stream.js';
+import type {UnixConnector} from '../io/text-stream.js';
 import type {Clock, Exec} from '../types.js';
 
 export interface FrrShellOptions {

@@ -6,7 +6,7 @@
 
 import type {FrrConfig} from '../config/frr.js';
 import type {Journal} from '../io/journal.js';
-import type {UnixConnector} from '../io/unix-stream.js';
+import type {UnixConnector} from '../io/text-stream.js';
 import type {
   Announcer,
   AnnouncerEvent,

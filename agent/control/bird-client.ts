@@ -3,11 +3,8 @@
  * connection that ends, or over which an answer is overdue, is given up and made anew; nobody else ever waits for it.
  */
 
-import type {UnixConnector, UnixStream} from '../io/unix-stream.js';
-import {backoffMs, jittered} from '../lib/backoff.js';
-import {formatDuration} from '../lib/duration.js';
+import type {UnixConnector} from '../io/text-stream.js';
 import {printable} from '../lib/printable.js';
-import type {Cancel, Clock} from '../types.js';
 import {
   BirdError,
   BirdProtocolError,
@@ -18,14 +15,12 @@ import {
   ReplyReader,
   replyCode,
 } from './bird-protocol.js';
+import {explainSocket, Link, type LinkTimes} from './link-client.js';
 
-export interface BirdClientOptions {
+export interface BirdClientOptions extends LinkTimes {
   /** The control socket. */
   readonly path: string;
   readonly connect: UnixConnector;
-  readonly clock: Clock;
-  /** In [0, 1). */
-  readonly random?: () => number;
   /** BIRD has greeted: commands are taken from now on. */
   readonly onUp: (version: BirdVersion) => void;
   /** No connection could be made, or it is over. Told for every attempt. */
@@ -46,38 +41,49 @@ interface Question {
   readonly reject: (error: Error) => void;
 }
 
-// Failing is cheap here, and a BIRD that was restarted announces what it likes until it is spoken to.
-const retries = {firstMs: 50, limitMs: 2_000};
 const greetingTimeoutMs = 3_000;
 const answerTimeoutMs = 3_000;
 
 export class BirdClient {
   readonly #options: BirdClientOptions;
-  #stream: UnixStream | null = null;
+  readonly #link: Link;
   #reader = new ReplyReader();
   #version: BirdVersion | null = null;
   #isRestricted = false;
-  #reason = 'not connected yet';
-  #isAbsent = false;
-  #failures = 0;
   /** The first one is on the wire. */
   #questions: Question[] = [];
-  /** Waits for the greeting, for an answer, or for the next attempt. */
-  #cancelTimer: Cancel = () => undefined;
-  #isStopped = false;
 
   constructor(options: BirdClientOptions) {
     this.#options = options;
+    const {connect, path} = options;
+    this.#link = new Link({
+      ...options,
+      connect: (handlers) => {
+        this.#reader = new ReplyReader();
+        this.#isRestricted = false;
+        this.#link.expect(greetingTimeoutMs, 'BIRD does not answer: no greeting');
+        return connect(path, handlers);
+      },
+      opened: () => undefined,
+      data: (text) => this.#read(text),
+      explain: (code, wasUp) =>
+        explainSocket(code, wasUp, {
+          daemon: 'BIRD',
+          path,
+          absent: `${path} does not exist: BIRD does not run, or its control socket is elsewhere`,
+        }),
+      ended: (reason) => this.#ended(reason),
+      down: options.onDown,
+    });
   }
 
   /** Begins to connect; goes on trying until `stop`. */
   start(): void {
-    this.#connect();
+    this.#link.start();
   }
 
   stop(): void {
-    this.#isStopped = true;
-    this.#end('stopped');
+    this.#link.stop();
   }
 
   /** Of the BIRD that is connected; null while there is none. */
@@ -92,12 +98,12 @@ export class BirdClient {
 
   /** Why there is no connection; null while there is one. */
   get downReason(): string | null {
-    return this.#version ? null : this.#reason;
+    return this.#link.downReason;
   }
 
   /** Nobody listens at the control socket: no BIRD, as far as can be told. */
   get isAbsent(): boolean {
-    return this.#version === null && this.#isAbsent;
+    return this.#link.isAbsent;
   }
 
   /**
@@ -106,41 +112,20 @@ export class BirdClient {
    */
   async ask(command: string, timeoutMs = answerTimeoutMs): Promise<BirdReply> {
     const line = encodeCommand(command);
-    if (!this.#version) throw new BirdLinkError(this.#reason);
+    const {downReason} = this.#link;
+    if (downReason !== null) throw new BirdLinkError(downReason);
     return new Promise((resolve, reject) => {
       this.#questions.push({command: line, timeoutMs, resolve, reject});
       if (this.#questions.length === 1) this.#send();
     });
   }
 
-  #connect(): void {
-    const {clock, connect, path} = this.#options;
-    this.#reader = new ReplyReader();
-    this.#isRestricted = false;
-    this.#stream = connect(path, {
-      opened: () => undefined,
-      data: (text) => this.#read(text),
-      closed: (code) => {
-        this.#isAbsent = code === 'ENOENT' || code === 'ECONNREFUSED';
-        this.#fail(closedReason(code, path, this.#version !== null));
-      },
-    });
-    this.#cancelTimer = clock.after(greetingTimeoutMs, () =>
-      this.#fail(`BIRD does not answer: no greeting within ${formatDuration(greetingTimeoutMs)}`),
-    );
-  }
-
   #send(): void {
     const [question] = this.#questions;
     if (!question) return;
     const {command, timeoutMs} = question;
-    this.#cancelTimer();
-    this.#cancelTimer = this.#options.clock.after(timeoutMs, () =>
-      this.#fail(
-        `BIRD does not answer: no reply to "${command.trimEnd()}" within ${formatDuration(timeoutMs)}`,
-      ),
-    );
-    this.#stream?.write(command);
+    this.#link.expect(timeoutMs, `BIRD does not answer: no reply to "${command.trimEnd()}"`);
+    this.#link.write(command);
   }
 
   #read(text: string): void {
@@ -148,11 +133,11 @@ export class BirdClient {
       for (const message of this.#reader.push(text)) {
         if (message.kind === 'reply') this.#take(message.reply);
         else this.#options.onSpontaneous?.(message.text);
-        if (!this.#stream) return;
+        if (!this.#link.isOpen) return;
       }
     } catch (error) {
       if (!(error instanceof BirdProtocolError)) throw error;
-      this.#fail(`${this.#options.path} does not speak as BIRD does: ${error.message}`);
+      this.#link.fail(`${this.#options.path} does not speak as BIRD does: ${error.message}`);
     }
   }
 
@@ -160,8 +145,8 @@ export class BirdClient {
     if (!this.#version) {
       const version = parseGreeting(reply);
       if (!version) throw new BirdProtocolError(`its greeting is "${printable(reply.text.slice(0, 80))}"`);
-      this.#cancelTimer();
-      this.#failures = 0;
+      this.#link.answered();
+      this.#link.up();
       this.#version = version;
       this.#options.onUp(version);
       return;
@@ -175,50 +160,15 @@ export class BirdClient {
       if (reply.code === replyCode.ACCESS_RESTRICTED) return;
       throw new BirdProtocolError('an answer that nothing was asked for');
     }
-    this.#cancelTimer();
+    this.#link.answered();
     this.#send();
     question.resolve(reply);
   }
 
-  #fail(reason: string): void {
-    if (this.#isStopped) return;
-    this.#end(reason);
-    const {clock, onDown, random = Math.random} = this.#options;
-    this.#failures++;
-    const waitMs = jittered(backoffMs(this.#failures, retries), random());
-    this.#cancelTimer = clock.after(waitMs, () => this.#connect());
-    onDown(reason);
-  }
-
-  #end(reason: string): void {
-    this.#cancelTimer();
-    this.#stream?.destroy();
-    this.#stream = null;
+  #ended(reason: string): void {
     this.#version = null;
-    this.#reason = reason;
     const questions = this.#questions;
     this.#questions = [];
     for (const {reject} of questions) reject(new BirdLinkError(reason));
-  }
-}
-
-/** What a system's code means to the operator of a BIRD. */
-function closedReason(code: string | null, path: string, wasUp: boolean): string {
-  switch (code) {
-    case 'ENOENT':
-      return `${path} does not exist: BIRD does not run, or its control socket is elsewhere`;
-    case 'ECONNREFUSED':
-      return `nothing listens at ${path}: BIRD does not run`;
-    case 'EACCES':
-    case 'EPERM':
-      return `no permission to use ${path}: the user of eip-health must be in the group that owns it`;
-    case 'EAGAIN':
-      return `BIRD does not answer: too many connections wait at ${path}`;
-    case 'EPIPE':
-    case 'ECONNRESET':
-    case null:
-      return wasUp ? `BIRD ended the connection to ${path}` : `BIRD ended the connection to ${path} at once`;
-    default:
-      return `cannot connect to ${path}: ${code}`;
   }
 }

@@ -7,7 +7,7 @@ import type {Test} from 'tap';
 import {BirdAnnouncer} from '../../agent/announce/bird.js';
 import {type BirdConfig, birdDefaults} from '../../agent/config/bird.js';
 import {type OwnedFiles, ownedFiles} from '../../agent/io/owned-file.js';
-import {connectUnix, type UnixConnector} from '../../agent/io/unix-stream.js';
+import {connectUnix, type UnixConnector} from '../../agent/io/text-stream.js';
 import {parsePrefix} from '../../agent/lib/prefix.js';
 import type {AgentEvent, Clock, Desired, IpFamily, Prefix, Route} from '../../agent/types.js';
 import {FakeBird, type FakeBirdOptions, type Include} from '../fake/bird.js';

@@ -8,7 +8,7 @@ import {FrrAnnouncer} from '../../agent/announce/frr.js';
 import {type FrrConfig, frrDefaults} from '../../agent/config/frr.js';
 import {VtyAnswerReader} from '../../agent/control/vty-protocol.js';
 import {type Journal, openJournal} from '../../agent/io/journal.js';
-import {connectUnix, type UnixConnector} from '../../agent/io/unix-stream.js';
+import {connectUnix, type UnixConnector} from '../../agent/io/text-stream.js';
 import type {AgentEvent, Clock, Desired, Exec, Prefix, Route} from '../../agent/types.js';
 import {FakeClock, settle} from '../fake/clock.js';
 import {FakeVty, type FakeVtyOptions} from '../fake/vty.js';

@@ -11,7 +11,7 @@ import {BirdAnnouncer} from '../../agent/announce/bird.js';
 import {birdDefaults} from '../../agent/config/bird.js';
 import {systemClock as clock} from '../../agent/io/clock.js';
 import {ownedFiles} from '../../agent/io/owned-file.js';
-import {connectUnix} from '../../agent/io/unix-stream.js';
+import {connectUnix} from '../../agent/io/text-stream.js';
 import {parsePrefix} from '../../agent/lib/prefix.js';
 import type {AgentEvent} from '../../agent/types.js';
 import {route} from '../fake/route.js';

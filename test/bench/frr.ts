@@ -9,7 +9,7 @@ import {FrrAnnouncer} from '../../agent/announce/frr.js';
 import {frrDefaults} from '../../agent/config/frr.js';
 import {systemClock as clock} from '../../agent/io/clock.js';
 import {systemExec} from '../../agent/io/exec.js';
-import {connectUnix} from '../../agent/io/unix-stream.js';
+import {connectUnix} from '../../agent/io/text-stream.js';
 import type {AgentEvent} from '../../agent/types.js';
 import {route} from '../fake/route.js';
 import {enterOwnNetwork, ip} from '../lab/own-network.js';

@@ -5,7 +5,7 @@ import {join} from 'node:path';
 import t, {type Test} from 'tap';
 import {BirdClient} from '../../agent/control/bird-client.js';
 import type {BirdReply} from '../../agent/control/bird-protocol.js';
-import {connectUnix} from '../../agent/io/unix-stream.js';
+import {connectUnix} from '../../agent/io/text-stream.js';
 import {FakeBird} from '../fake/bird.js';
 import {FakeClock, settle} from '../fake/clock.js';
 

@@ -1,12 +1,12 @@
 import t from 'tap';
 import {VtyClient} from '../../agent/control/vty-client.js';
-import type {UnixConnector, UnixStreamHandlers} from '../../agent/io/unix-stream.js';
+import type {UnixConnector, TextStreamHandlers} from '../../agent/io/text-stream.js';
 import {FakeClock, settle} from '../fake/clock.js';
 
 /** A client before streams that the test plays. */
 function newLab(paths: readonly string[] = ['/run/frr/bgpd.vty']) {
   const clock = new FakeClock();
-  const streams: {path: string; written: string; destroyed: boolean; handlers: UnixStreamHandlers}[] = [];
+  const streams: {path: string; written: string; destroyed: boolean; handlers: TextStreamHandlers}[] = [];
   const said: string[] = [];
   const connect: UnixConnector = (path, handlers) => {
     const stream = {path, written: '', destroyed: false, handlers};

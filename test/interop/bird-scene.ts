@@ -6,7 +6,7 @@ import {BirdAnnouncer} from '../../agent/announce/bird.js';
 import {type BirdConfig, birdDefaults} from '../../agent/config/bird.js';
 import {systemClock} from '../../agent/io/clock.js';
 import {ownedFiles} from '../../agent/io/owned-file.js';
-import {connectUnix} from '../../agent/io/unix-stream.js';
+import {connectUnix} from '../../agent/io/text-stream.js';
 import {parsePrefix} from '../../agent/lib/prefix.js';
 import type {AgentEvent, Clock, Desired, Route} from '../../agent/types.js';
 import {Bird} from '../lab/bird.js';

@@ -7,7 +7,7 @@ import {type FrrConfig, frrDefaults} from '../../agent/config/frr.js';
 import {systemClock} from '../../agent/io/clock.js';
 import {systemExec} from '../../agent/io/exec.js';
 import {type Journal, openJournal} from '../../agent/io/journal.js';
-import {connectUnix} from '../../agent/io/unix-stream.js';
+import {connectUnix} from '../../agent/io/text-stream.js';
 import {parseAddress, parsePrefix} from '../../agent/lib/prefix.js';
 import type {AgentEvent, Clock, Desired, Route} from '../../agent/types.js';
 import {communities, route} from '../fake/route.js';

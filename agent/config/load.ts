@@ -4,11 +4,11 @@ import {dirname, join, resolve} from 'node:path';
 import {exists, fileMode, listFolder, readConfigText} from '../io/config-files.js';
 import type {CheckTypes} from './check-schema.js';
 import {confFolder} from './main-schema.js';
-import {type ConfigSource, type ParseResult, parseConfig} from './parse.js';
+import {type ConfigSource, type ParseOptions, type ParseResult, parseConfig} from './parse.js';
 import type {Config, Problem} from './types.js';
 import {readYaml} from './yaml-text.js';
 
-export interface LoadOptions {
+export interface LoadOptions extends Pick<ParseOptions, 'generate' | 'pacing'> {
   /** What `--config` names; else `./eip-health.yaml`, else the one in /etc. */
   readonly configFile?: string | undefined;
   /** At a reload: what runs now. */
@@ -27,7 +27,7 @@ const systemFile = '/etc/eip-health/eip-health.yaml';
 
 /** Never throws: what cannot be read is among the problems. */
 export function loadConfig(options: LoadOptions = {}): LoadResult {
-  const {cwd = process.cwd(), previous = null, checkTypes} = options;
+  const {cwd = process.cwd(), previous = null, checkTypes, generate, pacing} = options;
   const local = resolve(cwd, 'eip-health.yaml');
   const file =
     options.configFile === undefined
@@ -47,11 +47,14 @@ export function loadConfig(options: LoadOptions = {}): LoadResult {
     fileMode,
     previous,
     ...(checkTypes && {checkTypes}),
+    ...(generate && {generate}),
+    ...(pacing && {pacing}),
   });
   const files = [file, ...services.files];
   if (services.problem) {
     return {...result, config: null, problems: [services.problem, ...result.problems], files};
   }
+  if (generate) return {...result, files};
   return {...result, problems: [...result.problems, ...emptiness(result, file)], files};
 }
 

@@ -1,7 +1,7 @@
 /** From the texts of the configuration files to the frozen value, with everything that is wrong with them. Pure. */
 
 import {checkTypes as builtInCheckTypes} from '../../checks/index.js';
-import type {ServiceName} from '../types.js';
+import type {Prefix, ServiceName} from '../types.js';
 import type {CheckTypes} from './check-schema.js';
 import {type Claimant, settleClaims} from './claims.js';
 import {freeze} from './freeze.js';
@@ -10,6 +10,7 @@ import type {ConfigFiles} from './password.js';
 import {Report, wholeFile} from './report.js';
 import {checkMeaning} from './service-meaning.js';
 import {type ReadService, readService} from './service-schema.js';
+import type {Pacing} from './timing.js';
 import type {Config, Problem, ServiceConfig} from './types.js';
 import {readYaml, type YamlDocument} from './yaml-text.js';
 
@@ -30,6 +31,10 @@ export interface ParseOptions {
   readonly fileMode?: ConfigFiles['fileMode'];
   /** What runs now: at a reload its services keep their names and prefixes, and stay when their document breaks. */
   readonly previous?: Config | null;
+  /** Takes the place of what `defaults:` says, where a service says nothing of its own. */
+  readonly pacing?: Partial<Pacing>;
+  /** Makes more documents, behind all files; it gets the prefixes that files ask for. */
+  readonly generate?: (named: ReadonlySet<Prefix>) => readonly ConfigSource[];
 }
 
 /** A document that cannot be used. */
@@ -58,13 +63,14 @@ interface ServiceDocument extends Partial<Claimant> {
 export function parseConfig(
   sources: ConfigSources,
   readFile: ConfigFiles['readFile'],
-  {checkTypes = builtInCheckTypes, fileMode, previous = null}: ParseOptions = {},
+  {checkTypes = builtInCheckTypes, fileMode, generate, pacing, previous = null}: ParseOptions = {},
 ): ParseResult {
   const files: ConfigFiles = {readFile, ...(fileMode && {fileMode})};
   const [first, ...inMain] = documentsOf(sources.main, (index) => (index === 0 ? 'main' : 'service'));
   const mainDocument = first?.isEmpty ? readYaml(sources.main.file, '{}', () => 'main')[0] : first;
   const main = mainDocument?.root ? readMain(mainDocument.root, sources.main.file, files) : null;
-  const parts = main?.parts ?? unknownMain;
+  const written = main?.parts ?? unknownMain;
+  const parts = {...written, pacing: {...written.pacing, ...pacing}};
   const read = ({report, root, start}: YamlDocument, isNamedByFile: boolean): ServiceDocument => {
     if (!root) return {report, line: start.line};
     const service = readService(
@@ -76,14 +82,16 @@ export function parseConfig(
     checkMeaning(service, parts);
     return {report, line: start.line, read: service};
   };
-  const services = [
+  const readFrom = (source: ConfigSource): readonly ServiceDocument[] =>
+    documentsOf(source, () => 'service')
+      .filter(({isEmpty}) => !isEmpty)
+      .map((document) => read(document, true));
+  const inFiles = [
     ...inMain.filter(({isEmpty}) => !isEmpty).map((document) => read(document, false)),
-    ...sources.services.flatMap((source) =>
-      documentsOf(source, () => 'service')
-        .filter(({isEmpty}) => !isEmpty)
-        .map((document) => read(document, true)),
-    ),
+    ...sources.services.flatMap(readFrom),
   ];
+  const named = new Set(inFiles.flatMap((service) => service.read?.prefixes.map(({prefix}) => prefix) ?? []));
+  const services = [...inFiles, ...(generate?.(named) ?? []).flatMap(readFrom)];
   const running = new Map(previous?.services.map((service) => [service.name, service]));
   settleClaims(services.filter(isReadable), keptServices(services, previous), running);
   const sound = services.filter(isReadable).filter(({report}) => !report.isBroken);

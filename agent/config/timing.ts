@@ -29,6 +29,8 @@ export const timingKeys = {
 };
 
 export interface Pacing {
+  /** A cron expression for checks without an interval of their own; absent: `intervalMs`. */
+  readonly schedule?: string;
   readonly intervalMs: number;
   readonly fastIntervalMs: number;
   readonly timeoutMs: number;
@@ -87,8 +89,8 @@ export function resolveTiming(levels: readonly TimingSection[], defaults: Pacing
   if (paced?.has('schedule') && paced.has('interval')) {
     paced.at('schedule').error('write `schedule` or `interval`, not both');
   }
-  const schedule = paced?.get('schedule') ?? null;
-  const isScheduled = paced?.has('schedule') ?? false;
+  const schedule = (paced ? paced.get('schedule') : defaults.schedule) ?? null;
+  const isScheduled = paced ? paced.has('schedule') : schedule !== null;
   const intervalMs = (isScheduled ? null : paced?.get('interval')) ?? defaults.intervalMs;
   // With a schedule there is no interval to compare with, and with a wrong one it is not known.
   const isLimited = !isScheduled && (paced?.isSound('interval') ?? true);

@@ -109,6 +109,10 @@ export interface Check {
   run(ctx: CheckContext): Promise<CheckResult>;
   /** Optional: calls `wake` when a run is wanted now because something happened outside. */
   watch?(ctx: Omit<CheckContext, 'timeoutMs' | 'signal'>, wake: () => void): Cancel;
+  /** Optional: what it has learned and its later runs go by, also those of another process that is given it. */
+  memory?(): JsonObject;
+  /** Before the first run: takes what `memory` gave, also of another version; what it cannot use it ignores. */
+  recall?(memory: JsonObject): void;
 }
 
 export interface TlsOptions {

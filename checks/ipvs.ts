@@ -1,16 +1,12 @@
 /** `ipvs`: counts the realservers behind a virtual service of the kernel's load balancer. */
 
 import {z} from 'zod';
-import {
-  type IpvsService,
-  type IpvsTable,
-  parseIpvsadm,
-  parseProcIpVs,
-} from '../agent/control/ipvs-protocol.js';
+import type {IpvsService} from '../agent/control/ipvs-protocol.js';
 import {familyOf, parseAddress} from '../agent/lib/prefix.js';
-import type {Check, CheckContext, IpAddress} from '../agent/types.js';
+import type {Check, CheckContext, IpAddress, JsonObject} from '../agent/types.js';
 import type {CheckType} from './check-type.js';
 import {count, ipAddress} from './lib/fields.js';
+import {kernelTable, readIpvsTable} from './lib/ipvs-table.js';
 import {
   combined,
   type Endpoint,
@@ -22,7 +18,7 @@ import {
   type Tally,
   type Thresholds,
 } from './lib/realservers.js';
-import {CannotCheck, describe, type Finding, runTimed} from './lib/result.js';
+import {CannotCheck, type Finding, runTimed} from './lib/result.js';
 
 const percentage = /^(\d{1,3})%$/;
 const positive = count.refine((value) => value >= 1, 'must be 1 or more');
@@ -66,7 +62,7 @@ const schema = z
 export type IpvsOptions = z.infer<typeof schema>;
 
 /** The check type, reading the table from `path`; where that does not exist, from `ipvsadm -Ln`. */
-export function ipvsCheckType(path = '/proc/net/ip_vs'): CheckType<IpvsOptions> {
+export function ipvsCheckType(path = kernelTable): CheckType<IpvsOptions> {
   return {type: 'ipvs', schema, create: (options) => create(options, path)};
 }
 
@@ -80,10 +76,26 @@ function create(options: IpvsOptions, path: string): Check {
   const wanted = wantedName(options, vip);
   /** The most counted per service since this check was made. */
   const mostSeen = new Map<string, number>();
-  return {type: 'ipvs', title: `ipvs ${wanted}`, run: (ctx) => runTimed(ctx, () => look(ctx))};
+  return {
+    type: 'ipvs',
+    title: `ipvs ${wanted}`,
+    run: (ctx) => runTimed(ctx, () => look(ctx)),
+    ...(options.expected === 'seen' && {memory, recall}),
+  };
+
+  function memory(): JsonObject {
+    return {seen: Object.fromEntries(mostSeen)};
+  }
+
+  function recall({seen}: JsonObject): void {
+    if (typeof seen !== 'object') return;
+    for (const [name, most] of Object.entries(seen ?? {})) {
+      if (typeof most === 'number' && most >= 0) mostSeen.set(name, Math.max(most, mostSeen.get(name) ?? 0));
+    }
+  }
 
   async function look(ctx: CheckContext): Promise<Finding> {
-    const {source, table} = await readTable(ctx, path);
+    const {source, table} = await readIpvsTable(ctx, path);
     const services = selected(table.services, options, vip);
     // A line that cannot be read may be the service looked for, or one more of its ports.
     const [unreadable] = table.unreadable;
@@ -123,34 +135,6 @@ function create(options: IpvsOptions, path: string): Check {
     mostSeen.set(key, most);
     return most;
   }
-}
-
-interface ReadableTable {
-  readonly source: string;
-  readonly table: Extract<IpvsTable, {ok: true}>;
-}
-
-async function readTable(ctx: CheckContext, path: string): Promise<ReadableTable> {
-  const text = await ctx.files.readText(path).catch((error: unknown) => {
-    throw new CannotCheck(`${path}: ${describe(error).reason}`);
-  });
-  const source = text === null ? 'ipvsadm -Ln' : path;
-  const table = text === null ? parseIpvsadm(await runIpvsadm(ctx, path)) : parseProcIpVs(text);
-  if (!table.ok) throw new CannotCheck(`${source} gave no IPVS table: ${table.reason}`);
-  return {source, table};
-}
-
-async function runIpvsadm(ctx: CheckContext, path: string): Promise<string> {
-  const result = await ctx.exec.run(['ipvsadm', '-Ln'], {
-    timeoutMs: ctx.timeoutMs,
-    maxBytes: 4 * 1024 ** 2,
-    signal: ctx.signal,
-  });
-  if (result.outcome !== 'exited' || result.code !== 0 || result.truncated) {
-    const why = result.truncated ? 'its output is too long' : result.stderr.trim() || result.reason;
-    throw new CannotCheck(`no ${path} (is the ip_vs module loaded?), and ipvsadm -Ln failed: ${why}`);
-  }
-  return result.stdout;
 }
 
 /** The services a check is about. */

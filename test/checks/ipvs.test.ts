@@ -263,3 +263,29 @@ t.test('options that are wrong', (t) => {
   }
   t.end();
 });
+
+t.test('what was seen is known to the next process', async (t) => {
+  const options: IpvsOptions = {vip, expected: 'seen', degraded_below: '50%'};
+  const full = {[`TCP ${vip}:80`]: {[a]: 1, [b]: 1, [c]: 1}, [`TCP ${vip}:443`]: {[a]: 1}};
+  const first = ipvs.create(options);
+  await first.run(fakeContext({files: fakeFiles({[path]: proc(full)})}));
+  t.same(first.memory?.(), {seen: {[`TCP ${vip}:80`]: 3, [`TCP ${vip}:443`]: 1}});
+
+  const half = fakeContext({files: fakeFiles({[path]: proc({...full, [`TCP ${vip}:80`]: {[a]: 1}})})});
+  const next = ipvs.create(options);
+  next.recall?.(JSON.parse(JSON.stringify(first.memory?.())));
+  const {reason, verdict} = await next.run(half);
+  t.match([verdict, reason], ['degraded', /^TCP 192\.0\.2\.10:80: 1 of 3 servers, degraded below 50%/]);
+  t.equal(
+    (await ipvs.create(options).run(half)).verdict,
+    'pass',
+    'one that was told nothing expects what it sees',
+  );
+
+  for (const nonsense of [{}, {seen: null}, {seen: 'much'}, {seen: {x: 'y', z: -1}}]) {
+    const other = ipvs.create(options);
+    other.recall?.(nonsense);
+    t.same(other.memory?.(), {seen: {}});
+  }
+  t.equal(ipvs.create({vip, expected: 3}).memory, undefined, 'a number needs no memory');
+});

@@ -5,12 +5,20 @@
  */
 
 import {isDeepStrictEqual} from 'node:util';
+import {removedAdmin} from './admin/removed.js';
 import {Fanout} from './announce/fanout.js';
 import type {Config, ServiceConfig} from './config/types.js';
 import type {Cron} from './io/cron.js';
 import {carryOver} from './service/carry-over.js';
 import type {CheckEffects} from './service/check-loop.js';
-import {Contributions, isAnnounced, levelOf} from './service/contribution.js';
+import {
+  Contributions,
+  isAnnounced,
+  isAnnouncedWhileDraining,
+  levelOf,
+  prefixesOf,
+} from './service/contribution.js';
+import {Departures} from './service/departures.js';
 import {type OrderedPlan, type PlannedService, plan} from './service/plan.js';
 import {Runner} from './service/runner.js';
 import {afterChecks, afterResult, initialServiceState, isCounting, underAdmin} from './service/state.js';
@@ -24,6 +32,7 @@ import type {
   CheckResult,
   Emit,
   Installer,
+  Prefix,
   ServiceName,
 } from './types.js';
 
@@ -50,17 +59,21 @@ export class Agent {
   readonly #fanout: Fanout;
   readonly #runner: Runner;
   readonly #contributions: Contributions;
+  /** Those of the configuration, and those that it has no more while they drain. */
   readonly #services = new Map<ServiceName, PlannedService>();
   /** Services whose old prefixes stay until the new ones of a reload are in. */
   #retiring: readonly PlannedService[] = [];
   #config: Config;
+  /** The services that it has. */
+  #configured: ReadonlySet<ServiceName>;
   #plan: OrderedPlan;
   #settleOver = false;
   /** When the first checks began; null: they have not, or what has not settled is not waited for any more. */
   #settlingSince: number | null = null;
   #draining = false;
-  /** Services that are being drained by command → the timer that ends it. */
-  readonly #leaving = new Map<ServiceName, Cancel>();
+  /** Services that are being withdrawn by plan, and prefixes that a reload took from services. */
+  readonly #leaving: Departures<ServiceName>;
+  readonly #lost: Departures<PlannedService>;
   #stale = false;
   #replanning = false;
   /** From now on only `stop` itself hands out plans. */
@@ -72,6 +85,9 @@ export class Agent {
     const {addresses, announcers, config, createCheck, cron, effects} = options;
     this.#options = options;
     this.#config = config;
+    this.#configured = new Set(config.services.map(({name}) => name));
+    this.#leaving = new Departures(effects.clock);
+    this.#lost = new Departures(effects.clock);
     this.#contributions = new Contributions(announcers.map(({name}) => name));
     this.#fanout = new Fanout({
       addresses,
@@ -113,6 +129,13 @@ export class Agent {
     this.#runner.set(this.#checked());
   }
 
+  /** Whether the prefix is of something that the configuration has no more, and that still drains. */
+  isLeaving(prefix: Prefix): boolean {
+    const removed = [...this.#leaving.keys()].filter((name) => !this.#configured.has(name));
+    const gone = removed.flatMap((name) => this.#services.get(name) ?? []);
+    return [...gone, ...this.#lost.keys()].some(({config}) => prefixesOf(config).includes(prefix));
+  }
+
   /** Runs every check now. */
   checkNow(): void {
     this.#runner.wakeAll();
@@ -121,16 +144,7 @@ export class Agent {
   /** Goes by what people want of the services now. */
   applyAdmin(): void {
     if (this.#stopping) return;
-    for (const before of this.services) {
-      const {name} = before.config;
-      const after = this.#administered(before);
-      const [from, to] = [before.state.admin, after.state.admin];
-      if (from === to) continue;
-      this.#leave(before, to);
-      this.#services.set(name, after);
-      const reason = this.#options.adminOf?.(before.config).reason ?? '';
-      this.#unsaid.push({kind: 'admin-state', service: name, from, to, reason});
-    }
+    for (const service of this.services) this.#services.set(service.config.name, this.#administered(service));
     this.#runner.set(this.#checked());
     this.#replan();
   }
@@ -141,19 +155,30 @@ export class Agent {
    */
   async reload(config: Config): Promise<void> {
     if (this.#stopping) return;
-    const before = [...this.#services.values()];
+    const before = this.services;
     const {services, retiring} = carryOver(before, config.services, this.#options.effects.clock.wallMs());
     if (!isDeepStrictEqual(config.allow, this.#config.allow)) this.#fanout.touch();
     this.#config = config;
+    this.#configured = new Set(config.services.map(({name}) => name));
     if (this.#settlingSince !== null) this.#armSettle();
     this.#services.clear();
-    for (const service of services) this.#services.set(service.config.name, this.#administered(service));
+    const removed = before.filter(({config: {name}}) => !this.#configured.has(name));
+    for (const service of [...services, ...removed]) {
+      this.#services.set(service.config.name, this.#administered(service));
+    }
+    for (const {
+      config: {name},
+    } of removed)
+      if (!this.#leaving.has(name)) this.#services.delete(name);
     this.#retiring = retiring;
     this.#runner.setLimit(config.maxRunningChecks);
     this.#runner.set(this.#checked());
+    this.#replan(false);
     this.#handOut();
     if (retiring.length === 0) return;
     await this.#fanout.quiet(config.stepTimeoutMs);
+    if (this.#stopping) return;
+    for (const service of retiring) this.#lose(service);
     this.#retiring = [];
     this.#handOut();
   }
@@ -171,8 +196,7 @@ export class Agent {
     const isKernel = ({name}: Announcer): boolean => name === 'kernel';
 
     this.#stopping = true;
-    for (const cancel of this.#leaving.values()) cancel();
-    this.#leaving.clear();
+    for (const departures of [this.#leaving, this.#lost]) departures.freeze();
     this.#retiring = [];
     this.#cancelSettle();
     this.#runner.stop();
@@ -186,8 +210,14 @@ export class Agent {
   }
 
   async #withdraw(budgetMs: number): Promise<void> {
-    const overridden = this.services.filter(({config}) => Object.keys(config.drain.override).length > 0);
-    const drainMs = Math.min(budgetMs, Math.max(0, ...overridden.map(({config}) => config.drain.forMs)));
+    const slow = this.#planned().filter(
+      ({config, leaving, state}) =>
+        isAnnouncedWhileDraining(config) && isAnnounced(levelOf(config, state, true, leaving)),
+    );
+    const drainMs = Math.min(
+      budgetMs,
+      Math.max(0, ...slow.map(({config, leftMs}) => leftMs ?? config.drain.forMs)),
+    );
     this.#draining = true;
     this.#plan = this.#makePlan();
     this.#fanout.set(this.#plan);
@@ -264,13 +294,28 @@ export class Agent {
   }
 
   #makePlan(): OrderedPlan {
-    return plan([...this.#services.values(), ...this.#retiring], {
+    return plan([...this.#planned(), ...this.#retiring], {
       contributions: this.#contributions,
       adopting: this.#options.adopt && !this.#settleOver,
       settleOver: this.#settleOver,
       draining: this.#draining,
-      leaving: new Set(this.#leaving.keys()),
     });
+  }
+
+  /** Everything that is to be there, and how long what is being withdrawn by plan still takes. */
+  #planned(): readonly (PlannedService & {readonly leftMs: number | null})[] {
+    const services = this.services.map(({config, state}) => {
+      const leftMs = this.#leaving.leftMs(config.name);
+      return {config, state, leaving: leftMs !== null, leftMs};
+    });
+    // They fare as the service that they are of.
+    const lost = [...this.#lost.keys()].map((service) => ({
+      config: service.config,
+      state: this.#services.get(service.config.name)?.state ?? service.state,
+      leaving: true,
+      leftMs: this.#lost.leftMs(service),
+    }));
+    return [...services, ...lost];
   }
 
   #add(config: ServiceConfig): void {
@@ -278,27 +323,41 @@ export class Agent {
     this.#services.set(config.name, this.#administered({config, state}));
   }
 
+  /** The service as people want it now. A planned withdrawal is announced worse first, where that is configured. */
   #administered(service: PlannedService): PlannedService {
     const {config, state} = service;
-    const admin = this.#options.adminOf?.(config);
-    if (!admin || admin.state === state.admin) return service;
+    const {name, drain} = config;
+    const {state: wanted, reason} = this.#adminOf(config);
+    const goes = wanted === 'drained' || wanted === 'disabled';
+    if (!goes || !isAnnouncedWhileDraining(config)) this.#leaving.cancel(name);
+    else if (isAnnounced(levelOf(config, state))) {
+      this.#leaving.begin(name, drain.forMs, () => this.#left(name));
+    }
+    // The checks go on as long as it is announced.
+    const to = wanted === 'disabled' && this.#leaving.has(name) ? 'drained' : wanted;
+    if (to === state.admin) return service;
+    this.#unsaid.push({kind: 'admin-state', service: name, from: state.admin, to, reason});
     const wallMs = this.#options.effects.clock.wallMs();
-    return {config, state: underAdmin(state, config, admin.state, admin.reason, wallMs)};
+    return {config, state: underAdmin(state, config, to, reason, wallMs)};
   }
 
-  /** A planned withdrawal first announces worse for a while, where the service has that configured. */
-  #leave({config, state}: PlannedService, to: AdminState): void {
-    const {name, drain} = config;
-    this.#leaving.get(name)?.();
-    this.#leaving.delete(name);
-    const isWithdrawal = to === 'drained' || to === 'disabled';
-    if (!isWithdrawal || drain.forMs === 0 || Object.keys(drain.override).length === 0) return;
-    if (!isAnnounced(levelOf(config, state))) return;
-    const end = (): void => {
-      this.#leaving.delete(name);
-      this.#replan();
-    };
-    this.#leaving.set(name, this.#options.effects.clock.after(drain.forMs, end));
+  #adminOf(config: ServiceConfig): {readonly state: AdminState; readonly reason: string} {
+    if (!this.#configured.has(config.name)) return removedAdmin;
+    if (this.#options.adminOf) return this.#options.adminOf(config);
+    return {state: config.enabled ? 'enabled' : 'disabled', reason: 'as its configuration says'};
+  }
+
+  /** A service has drained. */
+  #left(name: ServiceName): void {
+    if (!this.#configured.has(name)) this.#services.delete(name);
+    this.applyAdmin();
+  }
+
+  /** A service has lost prefixes, which go as it would itself. */
+  #lose(service: PlannedService): void {
+    const {config} = service;
+    if (!isAnnouncedWhileDraining(config)) return;
+    this.#lost.begin(service, config.drain.forMs, () => this.#replan());
   }
 
   /** The services whose checks run: all but the disabled ones. */

@@ -40,6 +40,8 @@ export class Fanout {
   readonly #leansOn = new Map<Prefix, ReadonlySet<Prefix>>();
   /** Hosts that something leaned on since they came in: only then is their host route not itself the announcement. */
   readonly #wasLeanedOn = new Set<Prefix>();
+  /** Hosts that nothing leans on any more → since when: from then on the drain time counts. */
+  readonly #leftAt = new Map<Prefix, number>();
   readonly #drains = new Map<Prefix, Drain>();
   readonly #drainMs = new Map<Prefix, number>();
 
@@ -90,7 +92,7 @@ export class Fanout {
     const before = this.#planned;
     if (!sameMembers(this.#plan.adopt, plan.adopt) || this.#plan.complete !== plan.complete) this.touch();
     for (const prefix of this.#plan.adopt) if (!plan.adopt.has(prefix)) this.#lateAdopted.add(prefix);
-    const {needs} = this.#plan;
+    const {drainMs, needs} = this.#plan;
     this.#plan = plan;
     this.#planned = sortOut(plan);
     // A route of one owner is made anew with its needs; one of several may stay the same while an owner's needs change.
@@ -106,7 +108,8 @@ export class Fanout {
       if (!this.#planned.addresses.has(prefix)) this.#dirtyHosts.add(prefix);
     }
     for (const prefix of this.#planned.addresses.keys()) {
-      if (!before.addresses.has(prefix)) this.#dirtyHosts.add(prefix);
+      const isSame = before.addresses.has(prefix) && drainMs.get(prefix) === plan.drainMs.get(prefix);
+      if (!isSame) this.#dirtyHosts.add(prefix);
     }
     this.#flush();
   }
@@ -252,10 +255,14 @@ export class Fanout {
       if (hosts.has(host)) continue;
       const leaning = this.#leaning.get(host);
       leaning?.delete(prefix);
-      if (leaning?.size === 0) this.#leaning.delete(host);
+      if (leaning?.size === 0) {
+        this.#leaning.delete(host);
+        this.#leftAt.set(host, this.#clock.now());
+      }
       this.#dirtyHosts.add(host);
     }
     for (const host of hosts) {
+      this.#leftAt.delete(host);
       remember(this.#leaning, host, () => new Set<Prefix>()).add(prefix);
       this.#wasLeanedOn.add(host);
     }
@@ -296,7 +303,10 @@ export class Fanout {
   /** Nothing of the host is on its way out. */
   #rest(prefix: Prefix): void {
     this.#stopDrain(prefix);
-    if (!this.#addresses?.has(prefix)) this.#drainMs.delete(prefix);
+    if (!this.#addresses?.has(prefix)) {
+      this.#drainMs.delete(prefix);
+      this.#leftAt.delete(prefix);
+    }
     if (!this.#leaning.has(prefix)) this.#wasLeanedOn.delete(prefix);
   }
 
@@ -327,8 +337,9 @@ export class Fanout {
   /** Whether the drain time is over; the first call starts it. */
   #isDrained(prefix: Prefix): boolean {
     const drain = remember(this.#drains, prefix, (): Drain => {
-      const ms = this.#drainMs.get(prefix) ?? 0;
-      if (ms === 0) return {over: true, cancel: () => {}};
+      const leftAt = this.#leftAt.get(prefix) ?? this.#clock.now();
+      const ms = (this.#drainMs.get(prefix) ?? 0) - (this.#clock.now() - leftAt);
+      if (ms <= 0) return {over: true, cancel: () => {}};
       const cancel = this.#clock.after(ms, () => {
         this.#drains.set(prefix, {over: true, cancel: () => {}});
         this.#touch(prefix);

@@ -3,13 +3,13 @@
 import type {ServiceConfig} from '../config/types.js';
 import {contains} from '../lib/prefix.js';
 import type {Prefix} from '../types.js';
-import {announcedAs, announcedBy, coveredBy} from './contribution.js';
+import {announcedAs, announcedBy, coveredBy, isAnnouncedWhileDraining} from './contribution.js';
 import type {PlannedService} from './plan.js';
 import {initialServiceState, underConfig} from './state.js';
 
 export interface CarriedOver {
   readonly services: readonly PlannedService[];
-  /** Services as they were, with only what they lose: that stays until the new prefixes are in. */
+  /** Services as they were, with only what they lose: that stays until the new prefixes are in, and while it drains. */
   readonly retiring: readonly PlannedService[];
 }
 
@@ -29,11 +29,14 @@ export function carryOver(
     const known = old.get(config.name);
     if (!known) return {config, state: initialServiceState(config, wallMs)};
     if (meaning(known.config) === meaning(config)) return known;
-    if (known.config.enabled !== config.enabled) return {config, state: initialServiceState(config, wallMs)};
+    if (config.enabled && !known.config.enabled) return {config, state: initialServiceState(config, wallMs)};
     const had = claims([known.config]);
     const lost = difference(had, wanted);
     const gained = difference(claims([config]), had);
-    if (size(lost) > 0 && size(gained) > 0) retiring.push(onlyFor(known, lost));
+    const drains = lost.announced.size > 0 && isAnnouncedWhileDraining(config);
+    if (drains || (size(lost) > 0 && size(gained) > 0)) {
+      retiring.push(onlyFor({...known, config: {...known.config, drain: config.drain}}, lost));
+    }
     return {config, state: underConfig(known.state, config, changedChecks(known.config, config))};
   });
   return {services, retiring};

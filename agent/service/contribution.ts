@@ -30,14 +30,17 @@ export function levelOf(
   draining = false,
   leaving = false,
 ): Level {
-  if (leaving && (state.admin === 'disabled' || isAnnounced(healthLevel(config, state)))) return 'draining';
   if (state.admin === 'disabled') return 'disabled';
+  if (leaving && isAnnounced(healthLevel(config, state))) return 'draining';
   if (state.admin === 'drained') return state.wasUp ? 'drained' : 'out';
   const level = healthLevel(config, state);
-  if (draining && isAnnounced(level)) {
-    return Object.keys(config.drain.override).length > 0 ? 'draining' : 'drained';
-  }
+  if (draining && isAnnounced(level)) return isAnnouncedWhileDraining(config) ? 'draining' : 'drained';
   return level;
+}
+
+/** Whether a planned withdrawal is announced worse first: `drain` with keys of `announce`. */
+export function isAnnouncedWhileDraining({drain}: ServiceConfig): boolean {
+  return drain.forMs > 0 && Object.keys(drain.override).length > 0;
 }
 
 function healthLevel(config: ServiceConfig, state: ServiceState): Level {

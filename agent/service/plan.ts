@@ -16,6 +16,8 @@ export interface OrderedPlan extends Plan {
 export interface PlannedService {
   readonly config: ServiceConfig;
   readonly state: ServiceState;
+  /** It is being withdrawn, and still announced as its `drain` says. */
+  readonly leaving?: boolean;
 }
 
 export interface PlanContext {
@@ -26,8 +28,6 @@ export interface PlanContext {
   readonly settleOver: boolean;
   /** The agent is about to stop: planned withdrawal. */
   readonly draining: boolean;
-  /** Services that are being drained by command. */
-  readonly leaving?: ReadonlySet<ServiceName>;
 }
 
 export const emptyPlan: OrderedPlan = {
@@ -51,19 +51,20 @@ export function plan(services: readonly PlannedService[], context: PlanContext):
   const drainMs = new Map<Prefix, number>();
   const adopt = new Set<Prefix>();
   let complete = true;
-  for (const {config, state} of services) {
+  for (const {config, leaving, state} of services) {
     const waiting = state.settled === 'unknown' && (state.admin === 'enabled' || state.admin === 'drained');
     if (waiting && !context.settleOver) complete = false;
     if (waiting && state.admin === 'enabled' && context.adopting) {
       for (const prefix of prefixesOf(config)) adopt.add(prefix);
     }
-    const level = levelOf(config, state, context.draining, context.leaving?.has(config.name));
+    const level = levelOf(config, state, context.draining, leaving);
     const contribution = context.contributions.of(config, level);
     for (const offer of contribution.offers) {
       pushTo(offers, offer.route.prefix, {...offer, service: config, level});
     }
     for (const prefix of contribution.addresses) pushTo(holders, prefix, config);
-    if (config.drain.forMs > 0) {
+    // What is announced worse for that time has had it by the time it is withdrawn.
+    if (config.drain.forMs > 0 && level !== 'draining') {
       for (const prefix of config.addresses) {
         drainMs.set(prefix, Math.max(drainMs.get(prefix) ?? 0, config.drain.forMs));
       }

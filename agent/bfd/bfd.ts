@@ -21,20 +21,29 @@ export interface Bfd {
 interface Entry {
   target: BfdTarget;
   state: BfdWord;
+  /** It was up when its thread died. */
+  died: boolean;
   readonly onChange: (change: BfdChange) => void;
   onClosed: (() => void) | null;
 }
 
 /** Beyond what the thread takes for a farewell. */
 const CLOSE_MS = 1_500;
-/** A thread that ended by itself is started again after this. */
+/** A thread that ended by itself is started again at once; one that did not live this long, only after it. */
 const RESTART_MS = 1_000;
 
-type BfdThread = Thread<ToBfd, FromBfd>;
+export type BfdThread = Thread<ToBfd, FromBfd>;
+
+export interface BfdClientOptions {
+  readonly clock: Clock;
+  readonly emit: Emit;
+  readonly start?: (module: URL, data: unknown) => BfdThread;
+}
 
 export class BfdClient implements Bfd {
   readonly #clock: Clock;
   readonly #emit: Emit;
+  readonly #startThread: (module: URL, data: unknown) => BfdThread;
   readonly #heart = heartbeat();
   readonly #entries = new Map<number, Entry>();
   #thread: BfdThread | null = null;
@@ -43,18 +52,20 @@ export class BfdClient implements Bfd {
   #stopBeating: Cancel = () => undefined;
   #stopWaiting: Cancel = () => undefined;
   #lastId = 0;
+  #startedAt = 0;
 
-  constructor({clock, emit}: {readonly clock: Clock; readonly emit: Emit}) {
+  constructor({clock, emit, start = startThread}: BfdClientOptions) {
     this.#clock = clock;
     this.#emit = emit;
+    this.#startThread = start;
   }
 
   open(target: BfdTarget, onChange: (change: BfdChange) => void): BfdHandle {
     const id = ++this.#lastId;
-    const entry: Entry = {target, state: 'down', onChange, onClosed: null};
+    const entry: Entry = {target, state: 'down', died: false, onChange, onClosed: null};
     this.#entries.set(id, entry);
     // A thread that is started opens all there are.
-    if (this.#thread) this.#thread.post({kind: 'open', id, target});
+    if (this.#thread) this.#thread.post({kind: 'open', id, target, again: false});
     else if (!this.#onStopped) this.#start();
     return {
       get state() {
@@ -70,14 +81,16 @@ export class BfdClient implements Bfd {
 
   #start(): void {
     this.#stopWaiting();
-    const thread: BfdThread = startThread(new URL('./worker.js', import.meta.url), this.#heart.shared);
+    const thread = this.#startThread(new URL('./worker.js', import.meta.url), this.#heart.shared);
     this.#thread = thread;
+    this.#startedAt = this.#clock.now();
     thread.on({
       message: (message) => this.#hear(message),
       ended: (reason) => (this.#thread === thread ? this.#failed(reason) : this.#stopped()),
     });
-    for (const [id, {onClosed, target}] of this.#entries) {
-      if (!onClosed) thread.post({kind: 'open', id, target});
+    for (const [id, entry] of this.#entries) {
+      if (!entry.onClosed) thread.post({kind: 'open', id, target: entry.target, again: entry.died});
+      entry.died = false;
     }
     this.#stopBeating();
     this.#beat();
@@ -138,15 +151,31 @@ export class BfdClient implements Bfd {
     }
   }
 
-  /** Peers notice it by our silence; what they do about it reaches us over BGP. */
+  /**
+   * That our own thread died says nothing about any path: its sessions begin anew, and BGP is not touched. What peers
+   * make of our silence reaches us over BGP.
+   */
   #failed(reason: string): void {
+    const livedMs = this.#clock.now() - this.#startedAt;
     this.#thread = null;
     this.#stopBeating();
-    this.#emit({kind: 'note', level: 'error', message: `the bfd thread ended: ${reason}`, fields: {}});
+    this.#emit({
+      kind: 'note',
+      level: 'error',
+      message: `the bfd thread ended and is started again: ${reason}`,
+      fields: {},
+    });
     for (const entry of [...this.#entries.values()]) {
+      const {onClosed, state: from} = entry;
       entry.state = 'down';
-      entry.onClosed?.();
+      entry.died ||= from === 'up';
+      if (onClosed) onClosed();
+      else if (from !== 'down')
+        entry.onChange({from, to: 'down', byHand: true, reason: 'the bfd thread ended'});
     }
-    if (this.#entries.size > 0) this.#stopWaiting = this.#clock.after(RESTART_MS, () => this.#start());
+    // Whoever heard of it may have closed the last session, or opened one.
+    if (this.#entries.size === 0 || this.#thread) return;
+    if (livedMs >= RESTART_MS) this.#start();
+    else this.#stopWaiting = this.#clock.after(RESTART_MS, () => this.#start());
   }
 }

@@ -47,6 +47,14 @@ export interface BfdState {
   readonly inForce: Intervals;
   /** `again`: what is told was changed once more while a Poll was not answered. */
   readonly polling: 'no' | 'yes' | 'again';
+  /** When the last packet that was no Final left; null: none has. */
+  readonly sentAt: number | null;
+}
+
+/** What the clock says, and a number in [0, 1). */
+export interface Moment {
+  readonly now: number;
+  readonly random: number;
 }
 
 export type TimerName = 'transmit' | 'detection';

@@ -11,6 +11,7 @@ import type {
   BfdState,
   BfdStep,
   Intervals,
+  Moment,
   RemoteSide,
 } from './fsm-types.js';
 import {type ControlPacket, Diagnostic} from './packet.js';
@@ -28,15 +29,18 @@ export function initialSession(settings: BfdSettings): BfdState {
     told: intervals,
     inForce: intervals,
     polling: 'no',
+    sentAt: null,
   };
 }
 
-/** What one event does to a session, and what is to be done about it, in order. `random` is in [0, 1). */
-export function step(session: BfdState, event: BfdEvent, {random}: {readonly random: number}): BfdStep {
+/** What one event does to a session, and what is to be done about it, in order. */
+export function step(session: BfdState, event: BfdEvent, moment: Moment): BfdStep {
   const cell = cellOf(session.state, nameOf(event));
   const reacted = reactions[cell.does](session, event, cell);
-  const next = withIntervals(session, reacted);
+  const settled = withIntervals(session, reacted);
   const answers = event.kind === 'packet' && cell.does !== 'ignore';
+  const packets = packetsOf(session, settled, {answers, event});
+  const next = packets.some(({final}) => !final) ? {...settled, sentAt: moment.now} : settled;
   const actions: BfdAction[] = [];
   if (next.state !== session.state) {
     const {diagnostic, remote, state} = next;
@@ -49,8 +53,8 @@ export function step(session: BfdState, event: BfdEvent, {random}: {readonly ran
       remote: remote ?? session.remote,
     });
   }
-  actions.push(...packetsOf(session, next, {answers, event}));
-  actions.push(...transmitTimer(session, next, {expired: isExpiryOf(event, 'transmit'), random}));
+  actions.push(...packets.map((packet): BfdAction => ({kind: 'send', packet})));
+  actions.push(...transmitTimer(session, next, {expired: isExpiryOf(event, 'transmit'), moment}));
   if (answers) actions.push({kind: 'set-timer', timer: 'detection', ms: detectionMs(next)});
   return {session: next, actions};
 }
@@ -153,26 +157,24 @@ function withIntervals(before: BfdState, next: BfdState): BfdState {
   return {...next, told, inForce, polling: polling === 'no' ? 'yes' : 'again'};
 }
 
-/** §6.8.7: a Poll is answered at once; a changed state is told at once; else packets go when the timer says so. */
+/**
+ * §6.8.7: a Poll is answered at once; what is new is told at once, unless the answer tells it; else packets go when the
+ * timer says so, a Poll of ours among them (§6.5: "additional packets MUST NOT be sent").
+ */
 function packetsOf(
   before: BfdState,
   next: BfdState,
   {answers, event}: {readonly answers: boolean; readonly event: BfdEvent},
-): BfdAction[] {
-  const isPolled = answers && event.kind === 'packet' && event.packet.poll;
-  const isNews = next.state !== before.state || (next.polling !== 'no' && before.polling === 'no');
-  const isDue = isExpiryOf(event, 'transmit');
+): ControlPacket[] {
+  if (answers && event.kind === 'packet' && event.packet.poll) return [packetOf(next, {final: true})];
+  const isNews = next.state !== before.state || next.told !== before.told;
+  const isDue = isExpiryOf(event, 'transmit') && transmitMs(next) !== null;
   const isSilent = next.remote === null && next.settings.passive;
-  const sent: BfdAction[] = [];
-  if (isPolled) sent.push({kind: 'send', packet: packetOf(next, {final: true})});
-  if (!isSilent && (isNews || (isDue && transmitMs(next) !== null))) {
-    sent.push({kind: 'send', packet: packetOf(next, {final: false})});
-  }
-  return sent;
+  return !isSilent && (isNews || isDue) ? [packetOf(next, {final: false})] : [];
 }
 
-/** §4.1. P and F never stand in one packet (§6.5). */
-function packetOf(session: BfdState, {final}: {readonly final: boolean}): ControlPacket {
+/** What the session has to say (§4.1). P and F never stand in one packet (§6.5). */
+export function packetOf(session: BfdState, {final}: {readonly final: boolean}): ControlPacket {
   const {diagnostic, polling, remote, settings, state, told} = session;
   return {
     state,
@@ -191,16 +193,21 @@ function packetOf(session: BfdState, {final}: {readonly final: boolean}): Contro
   };
 }
 
-/** Armed anew when it expired, and when the interval is another: waiting out a slow one would fail the peer. */
+/**
+ * Armed anew when it expired, and when the interval is another: waiting out a slow one would fail the peer. It counts
+ * from the last packet (§6.8.3), or a peer that changes its mind often enough would never hear of us.
+ */
 function transmitTimer(
   before: BfdState,
   next: BfdState,
-  {expired, random}: {readonly expired: boolean; readonly random: number},
+  {expired, moment}: {readonly expired: boolean; readonly moment: Moment},
 ): BfdAction[] {
   const ms = transmitMs(next);
   if (!expired && ms === transmitMs(before)) return [];
   if (ms === null) return expired ? [] : [{kind: 'clear-timer', timer: 'transmit'}];
-  return [{kind: 'set-timer', timer: 'transmit', ms: ms * jitter(next.settings.detectMultiplier, random)}];
+  const waitMs = ms * jitter(next.settings.detectMultiplier, moment.random);
+  const passedMs = moment.now - (next.sentAt ?? moment.now);
+  return [{kind: 'set-timer', timer: 'transmit', ms: Math.max(0, waitMs - passedMs)}];
 }
 
 /** §6.8.7: up to 25 % less; with a multiplier of 1 at least 10 % less, or each packet would come too late. */

@@ -18,12 +18,13 @@ export interface BfdChange {
   readonly to: BfdWord;
   /** For people; null where there is nothing to say. */
   readonly reason: string | null;
-  /** The peer took it down by hand, which says nothing about the path (RFC 5882 §3.2). */
+  /** Says nothing about the path: the peer took it down by hand (RFC 5882 §3.2), or a thread of ours begins anew. */
   readonly byHand: boolean;
 }
 
 export type ToBfd =
-  | {readonly kind: 'open'; readonly id: number; readonly target: BfdTarget}
+  /** `again`: the thread before this one died with a session that was up. */
+  | {readonly kind: 'open'; readonly id: number; readonly target: BfdTarget; readonly again: boolean}
   | {readonly kind: 'configure'; readonly id: number; readonly timers: BfdTimers}
   | {readonly kind: 'close'; readonly id: number}
   /** Gives up every session and socket, and ends the thread. */

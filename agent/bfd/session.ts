@@ -3,7 +3,7 @@
 import type {BfdSender} from '../io/bfd-network.js';
 import {Deadline} from '../lib/deadline.js';
 import type {BfdWord, Cancel, Clock} from '../types.js';
-import {detectionMs, initialSession, step} from './fsm.js';
+import {detectionMs, initialSession, packetOf, step} from './fsm.js';
 import type {BfdAction, BfdEvent, BfdState, BfdTimers, TimerName} from './fsm-types.js';
 import type {BfdChange, BfdTarget} from './messages.js';
 import {type ControlPacket, Diagnostic, describeDiagnostic, encodePacket} from './packet.js';
@@ -16,6 +16,8 @@ export interface BfdSessionOptions {
   /** In [0, 1). */
   readonly random: () => number;
   readonly onChange: (change: BfdChange) => void;
+  /** Hands out at once what has come for any session and waits to be read. */
+  readonly readWaiting: () => void;
 }
 
 /** RFC 5880 §6.8.16 asks for a detection time of AdminDown; a peer that is not there must not hold up a stop. */
@@ -33,7 +35,10 @@ export class BfdSession {
     this.#options = options;
     this.#session = initialSession({...target.timers, discriminator, passive: target.passive});
     const timer = (name: TimerName) => new Deadline(clock, () => this.#happen({kind: 'timer', timer: name}));
-    this.#timers = {transmit: timer('transmit'), detection: timer('detection')};
+    this.#timers = {
+      transmit: timer('transmit'),
+      detection: new Deadline(clock, () => this.#onSilence()),
+    };
   }
 
   get target(): BfdTarget {
@@ -56,8 +61,23 @@ export class BfdSession {
     return Math.min(ours, detectionMs(this.#session) || ours);
   }
 
+  /** Whether it is saying AdminDown for the last time. */
+  get isClosing(): boolean {
+    return this.#onClosed !== null;
+  }
+
   start(): void {
     this.#happen({kind: 'start'});
+  }
+
+  /**
+   * Begins anew where a session before this one ended without a word. The peer that still takes that one for up hears
+   * AdminDown before it hears Down: RFC 5882 §3.2 lets its BGP live through the first, not the second.
+   */
+  startAgain(): void {
+    const diagnostic = Diagnostic.administrativelyDown;
+    this.#send(packetOf({...this.#session, diagnostic}, {final: false}));
+    this.start();
   }
 
   configure(timers: BfdTimers): void {
@@ -100,8 +120,19 @@ export class BfdSession {
     onClosed();
   }
 
+  /** A thread that did not run finds its timers due before it has read what came in time. */
+  #onSilence(): void {
+    this.#options.readWaiting();
+    if (!this.#timers.detection.isSet) this.#happen({kind: 'timer', timer: 'detection'});
+  }
+
+  #send(packet: ControlPacket): void {
+    this.#options.sender.send(encodePacket(packet));
+  }
+
   #happen(event: BfdEvent): void {
-    const {session, actions} = step(this.#session, event, {random: this.#options.random()});
+    const {clock, random} = this.#options;
+    const {session, actions} = step(this.#session, event, {now: clock.now(), random: random()});
     this.#session = session;
     for (const action of actions) this.#play(action);
   }
@@ -109,7 +140,7 @@ export class BfdSession {
   #play(action: BfdAction): void {
     switch (action.kind) {
       case 'send':
-        this.#options.sender.send(encodePacket(action.packet));
+        this.#send(action.packet);
         break;
       case 'set-timer':
         this.#timers[action.timer].set(action.ms);

@@ -3,10 +3,10 @@
  * does not answer. Runs in a thread of its own (`worker.ts`).
  */
 
-import type {BfdNetwork, Datagram} from '../io/bfd-network.js';
+import type {BfdListener, BfdNetwork, Datagram} from '../io/bfd-network.js';
 import {familyOf} from '../lib/prefix.js';
-import type {Cancel, Clock, IpFamily} from '../types.js';
-import type {BfdTarget, FromBfd, ToBfd} from './messages.js';
+import type {Cancel, Clock, IpAddress, IpFamily} from '../types.js';
+import type {FromBfd, ToBfd} from './messages.js';
 import {type ControlPacket, decodePacket} from './packet.js';
 import {BfdSession} from './session.js';
 
@@ -32,7 +32,9 @@ const LISTEN_AGAIN_MS = 5_000;
 export class BfdSessions {
   readonly #options: BfdSessionsOptions;
   readonly #sessions = new Map<number, BfdSession>();
-  readonly #listeners = new Map<string, Cancel>();
+  /** null: the port is another program's for now. */
+  readonly #listeners = new Map<string, BfdListener | null>();
+  readonly #retries = new Map<string, Cancel>();
   readonly #troubles = new Set<string>();
   /** Taken down because the main thread is silent: they stay so until it speaks. */
   readonly #held = new Set<BfdSession>();
@@ -49,7 +51,7 @@ export class BfdSessions {
   }
 
   handle(message: ToBfd): void {
-    if (message.kind === 'open') this.#open(message.id, message.target);
+    if (message.kind === 'open') this.#open(message);
     else if (message.kind === 'configure') this.#sessions.get(message.id)?.configure(message.timers);
     else if (message.kind === 'close') this.#close(message.id);
     else this.stop();
@@ -60,11 +62,13 @@ export class BfdSessions {
     this.#stopWatch();
     for (const session of this.#sessions.values()) session.abandon();
     this.#sessions.clear();
-    for (const cancel of this.#listeners.values()) cancel();
+    for (const listener of this.#listeners.values()) listener?.close();
     this.#listeners.clear();
+    for (const cancel of this.#retries.values()) cancel();
+    this.#retries.clear();
   }
 
-  #open(id: number, target: BfdTarget): void {
+  #open({id, target, again}: Extract<ToBfd, {kind: 'open'}>): void {
     const {clock, network, random, tell} = this.#options;
     this.#listen(familyOf(target.address), target.port);
     const session = new BfdSession({
@@ -74,9 +78,15 @@ export class BfdSessions {
       clock,
       random,
       onChange: (change) => tell({kind: 'change', id, change}),
+      readWaiting: () => this.#readWaiting(),
     });
     this.#sessions.set(id, session);
-    session.start();
+    if (again) session.startAgain();
+    else session.start();
+  }
+
+  #readWaiting(): void {
+    for (const listener of this.#listeners.values()) listener?.read();
   }
 
   #close(id: number): void {
@@ -104,14 +114,16 @@ export class BfdSessions {
     if (this.#listeners.has(key)) return;
     const {clock, network, tell} = this.#options;
     try {
-      const cancel = network.listen(family, port, (datagram) => this.#receive(datagram, port));
-      this.#listeners.set(key, cancel);
+      const listener = network.listen(family, port, (datagram) => this.#receive(datagram, port));
+      this.#listeners.set(key, listener);
       this.#troubles.delete(key);
     } catch (error) {
-      this.#listeners.set(
+      this.#listeners.set(key, null);
+      this.#retries.set(
         key,
         clock.after(LISTEN_AGAIN_MS, () => {
           this.#listeners.delete(key);
+          this.#retries.delete(key);
           this.#listen(family, port);
         }),
       );
@@ -133,14 +145,24 @@ export class BfdSessions {
     if (!this.#held.has(session)) session.receive(decoded.packet);
   }
 
-  /** RFC 5880 §6.8.6: by our discriminator where the peer knows it, else by the address; the address must fit anyway. */
-  #sessionFor({yourDiscriminator}: ControlPacket, {from}: Datagram, port: number): BfdSession | undefined {
-    for (const session of this.#sessions.values()) {
-      const {target, discriminator} = session;
-      if (target.port !== port || target.address !== from) continue;
-      if (yourDiscriminator === 0 || yourDiscriminator === discriminator) return session;
+  /**
+   * RFC 5880 §6.3: by our discriminator alone where the peer knows it, its address may change; else by the addresses.
+   * The port says which rule for the TTL the peer goes by, and must fit.
+   */
+  #sessionFor(
+    {yourDiscriminator}: ControlPacket,
+    {from, to}: Datagram,
+    port: number,
+  ): BfdSession | undefined {
+    const sessions = [...this.#sessions.values()].filter(({target}) => target.port === port);
+    if (yourDiscriminator !== 0) {
+      return sessions.find(({discriminator}) => discriminator === yourDiscriminator);
     }
-    return undefined;
+    const candidates = sessions.filter(({target}) => target.address === from);
+    const at = (local: IpAddress | null) => candidates.filter(({target}) => target.localAddress === local);
+    const fitting = [...at(to), ...at(null)];
+    // One that says goodbye may have its successor beside it.
+    return fitting.find(({isClosing}) => !isClosing) ?? fitting[0];
   }
 
   /** What BFD says of this host must be true of what announces from it, too. */

@@ -1,5 +1,6 @@
 /** The BFD thread's entry. */
 
+import {randomInt} from 'node:crypto';
 import {bfdNetwork} from '../io/bfd-network.js';
 import {systemClock} from '../io/clock.js';
 import {heartbeat, threadData, threadPort} from '../io/thread.js';
@@ -11,7 +12,8 @@ const main = heartbeat(threadData() as SharedArrayBuffer);
 const sessions = new BfdSessions({
   network: bfdNetwork,
   clock: systemClock,
-  random: Math.random,
+  // Discriminators and source ports are better not guessed (RFC 5880 §6.8.1, RFC 6056).
+  random: () => randomInt(2 ** 32) / 2 ** 32,
   heartbeat: () => main.read(),
   tell: (message) => port.post(message),
 });

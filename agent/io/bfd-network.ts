@@ -3,13 +3,16 @@
  * 255 from a source port of the range that RFC 5881 §4 reserves for it.
  */
 
+import {constants} from 'node:os';
 import {addressFromBytes, familyOf} from '../lib/prefix.js';
-import type {Cancel, IpAddress, IpFamily} from '../types.js';
+import type {IpAddress, IpFamily} from '../types.js';
 import {linux, type NativeMemory, native, SystemError, sockaddr} from './native.js';
 
 export interface Datagram {
   readonly bytes: Uint8Array;
   readonly from: IpAddress;
+  /** The address of this host that it came to. */
+  readonly to: IpAddress;
   /** As it arrived. */
   readonly ttl: number;
 }
@@ -27,9 +30,15 @@ export interface BfdSender {
   close(): void;
 }
 
+export interface BfdListener {
+  /** Hands out at once what has come and waits to be read. */
+  read(): void;
+  close(): void;
+}
+
 export interface BfdNetwork {
   /** Hears what comes to a port at any address of this host. Throws `SystemError`, as when another program has the port. */
-  listen(family: IpFamily, port: number, onDatagram: (datagram: Datagram) => void): Cancel;
+  listen(family: IpFamily, port: number, onDatagram: (datagram: Datagram) => void): BfdListener;
   /** A source port of its own. `random` is in [0, 1). */
   sender(route: BfdRoute, random: () => number): BfdSender;
 }
@@ -50,42 +59,50 @@ const LARGEST = 2_048;
 export const bfdNetwork: BfdNetwork = {
   listen(family, port, onDatagram) {
     const fd = openSocket(family, FIRST_ADDRESS[family], port);
-    const [level, option] =
-      family === 'ipv4'
-        ? [linux.IPPROTO_IP, linux.IP_RECVTTL]
-        : [linux.IPPROTO_IPV6, linux.IPV6_RECVHOPLIMIT];
     try {
-      native.setSocketOption(fd, level, option, int(1));
+      for (const option of ancillary[family].options) {
+        native.setSocketOption(fd, ancillary[family].level, option, int(1));
+      }
     } catch (error) {
       native.close(fd);
       throw error;
     }
-    const stop = native.poll(fd, () => {
-      for (let next = receive(fd, family); next; next = receive(fd, family)) onDatagram(next);
-    });
-    return () => {
-      stop();
-      native.close(fd);
+    let isOpen = true;
+    const read = (): void => {
+      // Whoever hears a datagram may close the listener.
+      for (let next = receive(fd, family); next; next = isOpen ? receive(fd, family) : null) onDatagram(next);
+    };
+    const stop = native.poll(fd, read);
+    return {
+      read,
+      close() {
+        if (!isOpen) return;
+        isOpen = false;
+        stop();
+        native.close(fd);
+      },
     };
   },
 
   sender({address, port, localAddress}, random) {
     const family = familyOf(address);
     const to = sockaddr(address, port);
-    let fd: number | null = null;
+    let socket: {readonly fd: number; readonly port: number} | null = null;
     return {
       send(bytes) {
         try {
           // The local address may come later than we do.
-          fd ??= openSender(family, localAddress, random);
-          native.sendTo(fd, bytes, linux.MSG_NOSIGNAL | linux.MSG_DONTWAIT, to);
+          socket ??= openSender(family, localAddress, random);
+          native.sendTo(socket.fd, bytes, linux.MSG_NOSIGNAL | linux.MSG_DONTWAIT, to);
         } catch (error) {
           if (!(error instanceof SystemError)) throw error;
         }
       },
       close() {
-        if (fd !== null) native.close(fd);
-        fd = null;
+        if (!socket) return;
+        native.close(socket.fd);
+        sourcePorts.delete(socket.port);
+        socket = null;
       },
     };
   },
@@ -96,11 +113,22 @@ const FIRST_ADDRESS = {
   ipv6: addressFromBytes('ipv6', new Uint8Array(16)),
 } as const;
 
-function openSender(family: IpFamily, localAddress: IpAddress | null, random: () => number): number {
+/** RFC 5881 §4: no two sessions of a system have the same, not even at different addresses. */
+const sourcePorts = new Set<number>();
+
+function openSender(
+  family: IpFamily,
+  localAddress: IpAddress | null,
+  random: () => number,
+): {fd: number; port: number} {
   const address = localAddress ?? FIRST_ADDRESS[family];
   for (let attempt = 1; ; attempt++) {
+    const port = FIRST_PORT + Math.floor(random() * PORTS);
     try {
-      return openSocket(family, address, FIRST_PORT + Math.floor(random() * PORTS));
+      if (sourcePorts.has(port)) throw new SystemError('bind', constants.errno.EADDRINUSE);
+      const fd = openSocket(family, address, port);
+      sourcePorts.add(port);
+      return {fd, port};
     } catch (error) {
       const isTaken = error instanceof SystemError && error.code === 'EADDRINUSE';
       if (!isTaken || attempt === ATTEMPTS) throw error;
@@ -147,7 +175,13 @@ function makeFrame(): Frame {
   return {memory: native.allocate(dataAt + LARGEST), word, nameAt, vectorAt, controlAt, dataAt};
 }
 
-/** The next datagram; null when none is there now. What comes without a TTL is dropped. */
+/** What is asked for beside each datagram. */
+const ancillary = {
+  ipv4: {level: linux.IPPROTO_IP, options: [linux.IP_RECVTTL, linux.IP_PKTINFO]},
+  ipv6: {level: linux.IPPROTO_IPV6, options: [linux.IPV6_RECVHOPLIMIT, linux.IPV6_RECVPKTINFO]},
+} as const;
+
+/** The next datagram; null when none is there now. What comes without a TTL or an address it came to is dropped. */
 function receive(fd: number, family: IpFamily): Datagram | null {
   frame ??= makeFrame();
   const {controlAt, dataAt, memory, nameAt, vectorAt, word} = frame;
@@ -164,13 +198,12 @@ function receive(fd: number, family: IpFamily): Datagram | null {
   putWord(vectorAt + word, BigInt(LARGEST));
   bytes.fill(0, controlAt, dataAt);
   for (;;) {
-    const length = native.receiveMessage(fd, address, linux.MSG_DONTWAIT);
+    const length = receiveMessage(fd, address);
     if (length === null) return null;
-    const ttl = ttlIn(bytes.subarray(controlAt, dataAt), word, family);
-    const [at, size] = family === 'ipv4' ? [nameAt + 4, 4] : [nameAt + 8, 16];
-    const from = addressFromBytes(family, Uint8Array.from(bytes.subarray(at, at + size)));
+    const beside = besideIn(bytes.subarray(controlAt, dataAt), word, family);
+    const from = addressAt(bytes, family === 'ipv4' ? nameAt + 4 : nameAt + 8, family);
     const data = Uint8Array.from(bytes.subarray(dataAt, dataAt + Math.min(length, LARGEST)));
-    if (ttl !== null) return {bytes: data, from, ttl};
+    if (beside) return {bytes: data, from, ...beside};
   }
 
   function putWord(at: number, value: bigint): void {
@@ -179,12 +212,43 @@ function receive(fd: number, family: IpFamily): Datagram | null {
   }
 }
 
-/** struct cmsghdr {size_t len; int level; int type;} and an int: the only message that was asked for. */
-function ttlIn(control: Buffer, word: number, family: IpFamily): number | null {
-  const [level, type] =
-    family === 'ipv4' ? [linux.IPPROTO_IP, linux.IP_TTL] : [linux.IPPROTO_IPV6, linux.IPV6_HOPLIMIT];
-  const isThere = control.readInt32LE(word) === level && control.readInt32LE(word + 4) === type;
-  return isThere ? control.readInt32LE(word + 8) : null;
+/** An error that waited at the socket is that of a lost packet, and over with being told. */
+function receiveMessage(fd: number, header: bigint): number | null {
+  try {
+    return native.receiveMessage(fd, header, linux.MSG_DONTWAIT);
+  } catch (error) {
+    if (error instanceof SystemError) return null;
+    throw error;
+  }
+}
+
+/**
+ * struct cmsghdr {size_t len; int level; int type;} with its data, again and again: the TTL as an int, and
+ * struct in_pktinfo {int interface; in_addr local; in_addr to;} or in6_pktinfo {in6_addr to; int interface;}.
+ */
+function besideIn(control: Buffer, word: number, family: IpFamily): Pick<Datagram, 'to' | 'ttl'> | null {
+  const types =
+    family === 'ipv4'
+      ? {ttl: linux.IP_TTL, to: linux.IP_PKTINFO, toAt: 8}
+      : {ttl: linux.IPV6_HOPLIMIT, to: linux.IPV6_PKTINFO, toAt: 0};
+  const header = word + 8;
+  let ttl: number | null = null;
+  let to: IpAddress | null = null;
+  for (let at = 0; at + header <= control.length; ) {
+    const length = control.readUInt32LE(at);
+    if (length < header) break;
+    const type = control.readInt32LE(at + word + 4);
+    if (control.readInt32LE(at + word) === ancillary[family].level) {
+      if (type === types.ttl) ttl = control.readInt32LE(at + header);
+      else if (type === types.to) to = addressAt(control, at + header + types.toAt, family);
+    }
+    at += Math.ceil(length / word) * word;
+  }
+  return ttl === null || to === null ? null : {ttl, to};
+}
+
+function addressAt(bytes: Uint8Array, at: number, family: IpFamily): IpAddress {
+  return addressFromBytes(family, Uint8Array.from(bytes.subarray(at, at + (family === 'ipv4' ? 4 : 16))));
 }
 
 function int(value: number): Buffer {

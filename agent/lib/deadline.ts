@@ -15,6 +15,11 @@ export class Deadline {
     this.#onExpiry = onExpiry;
   }
 
+  /** Whether it is due some time. */
+  get isSet(): boolean {
+    return this.#dueAt !== null;
+  }
+
   /** Due `ms` from now, whatever was set before. */
   set(ms: number): void {
     this.#dueAt = this.#clock.now() + ms;

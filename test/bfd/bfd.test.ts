@@ -1,9 +1,10 @@
 /** The BFD thread itself: two sessions of one host that are each other's peer, over loopback. */
 
 import t from 'tap';
-import {BfdClient} from '../../agent/bfd/bfd.js';
-import type {BfdChange, BfdTarget} from '../../agent/bfd/messages.js';
+import {BfdClient, type BfdThread} from '../../agent/bfd/bfd.js';
+import type {BfdChange, BfdTarget, ToBfd} from '../../agent/bfd/messages.js';
 import {systemClock} from '../../agent/io/clock.js';
+import {startThread} from '../../agent/io/thread.js';
 import {parseAddress} from '../../agent/lib/prefix.js';
 import type {AgentEvent} from '../../agent/types.js';
 import {enterOwnNetwork} from '../lab/own-network.js';
@@ -62,3 +63,41 @@ t.test('sessions come up in their thread; one that is closed says so to its peer
   await third.close();
   t.same(events, []);
 });
+
+t.test(
+  'a thread that dies: its sessions come back, and nobody is told that a path is down',
+  {skip},
+  async (t) => {
+    const notes: string[] = [];
+    const emit = (event: AgentEvent) => void (event.kind === 'note' && notes.push(event.message));
+    const threads: BfdThread[] = [];
+    const mortal = new BfdClient({
+      clock: systemClock,
+      emit,
+      start(module, data) {
+        const thread: BfdThread = startThread(module, data);
+        threads.push(thread);
+        return thread;
+      },
+    });
+    const [a, b] = [listener(), listener()];
+    const up = [a.turns('up'), b.turns('up')];
+    const first = mortal.open(target(one, two), a.hear);
+    const second = mortal.open(target(two, one), b.hear);
+    await Promise.all(up);
+    const again = [a.turns('up'), b.turns('up')];
+    // Nothing that it understands.
+    threads[0]?.post({kind: 'open'} as unknown as ToBfd);
+    await Promise.all(again);
+    t.equal(first.state, 'up');
+    t.equal(threads.length, 2);
+    for (const {changes} of [a, b]) {
+      const lost = changes.filter(({from, to}) => from === 'up' && to === 'down');
+      t.match(lost, [{byHand: true, reason: 'the bfd thread ended'}]);
+      t.equal(lost.length, 1);
+    }
+    t.equal(notes.length, 1);
+    t.match(notes[0], /^the bfd thread ended and is started again: .*undefined/);
+    await Promise.all([first.close(), second.close()]);
+  },
+);

@@ -16,7 +16,7 @@ const settings: BfdSettings = {
   passive: false,
 };
 const states = Object.keys(table) as BfdWord[];
-const luck = {random: 1};
+const luck = {now: 0, random: 1};
 
 const packet = (state: BfdWord, keys: Partial<ControlPacket> = {}): BfdEvent => ({
   kind: 'packet',
@@ -135,7 +135,7 @@ t.test('the way up: a second each until up, then the configured interval at once
 t.test('jitter: a quarter less at most; with a multiplier of 1 a tenth less at least', (t) => {
   const interval = (detectMultiplier: number, random: number): number | undefined => {
     const session = {...settled(), settings: {...settings, detectMultiplier}};
-    return timer(step(session, sample['transmit-expired'], {random}).actions, 'transmit');
+    return timer(step(session, sample['transmit-expired'], {now: 0, random}).actions, 'transmit');
   };
   t.equal(interval(3, 0), 225);
   t.equal(interval(3, 1), 300);
@@ -193,6 +193,41 @@ t.test('new intervals while up: told with a Poll; what could fail the peer waits
   const faster = step(settled(), {kind: 'configure', timers: {...timers, transmitMs: 200}}, luck);
   t.equal(transmitMs(faster.session), 300, 'the peer asks for no more');
   t.equal(faster.session.inForce.desiredMinTxMs, 200, 'sending faster needs no leave');
+  t.end();
+});
+
+t.test('the next packet counts from the last one, however often the peer changes its mind', (t) => {
+  const [first, second] = [
+    packet('up', {requiredMinRxUs: 400_000}),
+    packet('up', {requiredMinRxUs: 450_000}),
+  ];
+  const at = (session: BfdState, event: BfdEvent, now: number) => step(session, event, {now, random: 1});
+  const sentAt100 = at(settled(), sample['transmit-expired'], 100).session;
+  const slower = at(sentAt100, first, 300);
+  t.equal(timer(slower.actions, 'transmit'), 200, 'at 500: 400 after the last');
+  const again = at(slower.session, second, 450);
+  t.equal(timer(again.actions, 'transmit'), 100, 'at 550');
+  const faster = at(again.session, packet('up'), 520);
+  t.equal(timer(faster.actions, 'transmit'), 0, '§6.8.3: no longer than the new interval, which is over');
+  const polled = at(faster.session, packet('up', {poll: true, requiredMinRxUs: 600_000}), 530);
+  t.match(sent(polled), [{final: true}]);
+  t.equal(
+    timer(polled.actions, 'transmit'),
+    170,
+    'a Final is out of turn: still 600 after the packet at 100',
+  );
+  t.end();
+});
+
+t.test('§6.5: no packet only for the sake of a Poll; what is new goes out at once', (t) => {
+  const polledUp = step(run(path.init), packet('up', {poll: true}), luck);
+  t.match(sent(polledUp), [{state: 'up', final: true, poll: false, desiredMinTxUs: 300_000}]);
+  t.equal(sent(polledUp).length, 1, 'the Final says that we are up: our Poll goes with the next packet');
+  t.match(sent(step(polledUp.session, sample['transmit-expired'], luck)), [{poll: true}]);
+  const twice = {kind: 'configure', timers: {transmitMs: 200, receiveMs: 300, detectMultiplier: 3}} as const;
+  const before = step(settled(), sample.configure, luck).session;
+  t.match(sent(step(before, twice, luck)), [{poll: true, desiredMinTxUs: 200_000}], 'also while polling');
+  t.same(sent(step(step(before, twice, luck).session, twice, luck)), [], 'the same once more is no news');
   t.end();
 });
 

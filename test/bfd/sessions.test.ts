@@ -2,7 +2,7 @@ import t from 'tap';
 import type {BfdTarget, FromBfd} from '../../agent/bfd/messages.js';
 import {type ControlPacket, decodePacket, encodePacket} from '../../agent/bfd/packet.js';
 import {BEAT_MS, BfdSessions} from '../../agent/bfd/sessions.js';
-import type {BfdNetwork, BfdRoute, Datagram} from '../../agent/io/bfd-network.js';
+import type {BfdListener, BfdNetwork, BfdRoute, Datagram} from '../../agent/io/bfd-network.js';
 import {parseAddress} from '../../agent/lib/prefix.js';
 import {FakeClock} from '../fake/clock.js';
 
@@ -10,12 +10,20 @@ import {FakeClock} from '../fake/clock.js';
 class FakeBfdNetwork implements BfdNetwork {
   readonly sent: {readonly to: string; readonly port: number; readonly packet: ControlPacket}[] = [];
   readonly listeners = new Map<string, (datagram: Datagram) => void>();
+  /** What has come and was not read yet. */
+  waiting: (() => void)[] = [];
   isTaken = false;
 
-  listen(family: string, port: number, onDatagram: (datagram: Datagram) => void): () => void {
+  listen(family: string, port: number, onDatagram: (datagram: Datagram) => void): BfdListener {
     if (this.isTaken) throw new Error('bind EADDRINUSE: address already in use');
-    this.listeners.set(`${family} ${port}`, onDatagram);
-    return () => this.listeners.delete(`${family} ${port}`);
+    const key = `${family} ${port}`;
+    this.listeners.set(key, onDatagram);
+    return {
+      read: () => {
+        for (const hear of this.waiting.splice(0)) hear();
+      },
+      close: () => void this.listeners.delete(key),
+    };
   }
 
   sender({address, port}: BfdRoute) {
@@ -66,7 +74,13 @@ function lab() {
     tell: (message) => void told.push(message),
   });
   /** What the peer with this address says, as it would: fit to what we said last. */
-  const say = (from: BfdTarget, state: ControlPacket['state'], ttl = 255, keys = {}) => {
+  const say = (
+    from: BfdTarget,
+    state: ControlPacket['state'],
+    ttl = 255,
+    keys: Partial<ControlPacket> = {},
+    ends: {from?: string; to?: string} = {},
+  ) => {
     const packet: ControlPacket = {
       state,
       diagnostic: 0,
@@ -84,11 +98,17 @@ function lab() {
     };
     const hear = network.listeners.get(`ipv4 ${from.port}`);
     if (!hear) throw new Error('nobody listens');
-    hear({bytes: encodePacket(packet), from: from.address, ttl});
+    hear({
+      bytes: encodePacket(packet),
+      from: ends.from === undefined ? from.address : parseAddress(ends.from),
+      to: parseAddress(ends.to ?? '10.0.0.99'),
+      ttl,
+    });
   };
   const changes = () =>
     told.flatMap((each) => (each.kind === 'change' ? [`${each.id} ${each.change.to}`] : []));
-  const open = (id: number, what: BfdTarget) => sessions.handle({kind: 'open', id, target: what});
+  const open = (id: number, what: BfdTarget, again = false) =>
+    sessions.handle({kind: 'open', id, target: what, again});
   const bringUp = (id: number, what: BfdTarget) => {
     open(id, what);
     say(what, 'down');
@@ -112,10 +132,66 @@ t.test('several sessions, each with its discriminator; packets find theirs', (t)
   t.same(changes().slice(4), ['2 init']);
   say(one, 'up', 255, {yourDiscriminator: second.myDiscriminator});
   say(one, 'down', 255, {yourDiscriminator: 12345});
-  t.same(changes().slice(5), [], 'from another address, and for a discriminator of nobody');
+  say(one, 'down', 255, {}, {from: '10.0.0.3'});
+  t.same(changes().slice(5), [], "another port's session, a discriminator of nobody, an address of nobody");
+  const known = {yourDiscriminator: first.myDiscriminator};
+  say(one, 'down', 255, known, {from: '10.0.0.3'});
+  t.same(changes().slice(5), ['1 down'], 'RFC 5880 §6.3: who knows our discriminator may have moved');
   t.same([...network.listeners.keys()], ['ipv4 3784', 'ipv4 4784']);
   sessions.stop();
   t.equal(network.listeners.size, 0);
+  t.end();
+});
+
+t.test('two sessions with one router, from two addresses of ours', (t) => {
+  const {changes, open, say} = lab();
+  const from = (localAddress: string) => target('10.0.0.1', {localAddress: parseAddress(localAddress)});
+  open(1, from('10.0.0.7'));
+  open(2, from('10.0.0.8'));
+  say(one, 'down', 255, {yourDiscriminator: 0}, {to: '10.0.0.8'});
+  t.same(changes(), ['1 down', '2 down', '2 init']);
+  say(one, 'down', 255, {yourDiscriminator: 0}, {to: '10.0.0.9'});
+  t.same(changes().slice(3), [], 'neither: it came to another address');
+  t.end();
+});
+
+t.test('a session that takes the place of one that says goodbye', (t) => {
+  const {bringUp, changes, network, open, say, sessions} = lab();
+  bringUp(1, one);
+  const old = network.last(one.address).myDiscriminator;
+  sessions.handle({kind: 'close', id: 1});
+  open(2, one);
+  say(one, 'down', 255, {yourDiscriminator: 0});
+  say(one, 'down', 255, {yourDiscriminator: old});
+  t.same(changes().slice(3), ['1 admin-down', '2 down', '2 init']);
+  t.end();
+});
+
+t.test('a thread that did not run reads what waits before it believes in silence', (t) => {
+  const {bringUp, changes, clock, network, say} = lab();
+  bringUp(1, one);
+  network.waiting = [() => say(one, 'up', 255, {yourDiscriminator: 12345}), () => say(one, 'up')];
+  clock.advance(1_700);
+  t.equal(changes().at(-1), '1 up', 'the packet was there in time, only not read');
+  clock.advance(100);
+  t.equal(changes().at(-1), '1 down');
+  t.end();
+});
+
+t.test('after a thread that died the peer hears AdminDown before Down', (t) => {
+  const {network, open} = lab();
+  open(1, one, true);
+  t.match(
+    network.sent.map(({packet: {state, diagnostic, yourDiscriminator}}) => [
+      state,
+      diagnostic,
+      yourDiscriminator,
+    ]),
+    [
+      ['admin-down', 7, 0],
+      ['down', 0, 0],
+    ],
+  );
   t.end();
 });
 

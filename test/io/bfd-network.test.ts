@@ -15,7 +15,7 @@ const families = [
 function hear(family: 'ipv4' | 'ipv6', port: number) {
   const heard: Datagram[] = [];
   const waiting: ((datagram: Datagram) => void)[] = [];
-  const stop = bfdNetwork.listen(family, port, (datagram) => {
+  const listener = bfdNetwork.listen(family, port, (datagram) => {
     const wake = waiting.shift();
     if (wake) wake(datagram);
     else heard.push(datagram);
@@ -24,7 +24,7 @@ function hear(family: 'ipv4' | 'ipv6', port: number) {
     const there = heard.shift();
     return there ? Promise.resolve(there) : new Promise((resolve) => waiting.push(resolve));
   };
-  return {next, stop};
+  return {heard, next, read: () => listener.read(), stop: () => listener.close()};
 }
 
 for (const {family, address, type} of families) {
@@ -32,7 +32,7 @@ for (const {family, address, type} of families) {
     const {next, stop} = hear(family, 3784);
     const sender = bfdNetwork.sender({address, port: 3784, localAddress: address}, Math.random);
     sender.send(Uint8Array.of(1, 2, 3));
-    t.same(await next(), {bytes: Uint8Array.of(1, 2, 3), from: address, ttl: 255});
+    t.same(await next(), {bytes: Uint8Array.of(1, 2, 3), from: address, to: address, ttl: 255});
 
     const other = createSocket(type);
     await new Promise<void>((resolve) => other.bind(0, address, resolve));
@@ -52,19 +52,20 @@ for (const {family, address, type} of families) {
     const {port} = receiver.address();
     const next = () =>
       new Promise<number>((resolve) => receiver.once('message', (_, from) => resolve(from.port)));
-    // Both want the same port first: the second has to look further.
+    // All want the same port first: the others have to look further, even the one at another address.
     const luck = () => {
       const lots = [0.25, 0.5];
       return () => lots.shift() ?? 0.75;
     };
-    const senders = [1, 2].map(() => bfdNetwork.sender({address, port, localAddress: null}, luck()));
+    const locals = [null, null, address];
+    const senders = locals.map((localAddress) => bfdNetwork.sender({address, port, localAddress}, luck()));
     const ports: number[] = [];
     for (const sender of senders) {
       const came = next();
       sender.send(Uint8Array.of(1));
       ports.push(await came);
     }
-    t.same(ports, [49_152 + 4_096, 49_152 + 8_192]);
+    t.same(ports, [49_152 + 4_096, 49_152 + 8_192, 49_152 + 12_288]);
     for (const sender of senders) sender.close();
     receiver.close();
   });
@@ -79,6 +80,25 @@ t.test('a source address that is not there yet: lost packets, then not', {skip},
   sender.send(Uint8Array.of(2));
   t.match(await next(), {bytes: Uint8Array.of(2), from: '192.0.2.9'});
   sender.close();
+  stop();
+});
+
+t.test('the address that a datagram came to; and what waits is read when asked for', {skip}, async (t) => {
+  const {heard, read, stop} = hear('ipv4', 3784);
+  ip('address add 192.0.2.10/32 dev lo');
+  const localAddress = parseAddress('127.0.0.1');
+  for (const to of ['192.0.2.10', '127.0.0.1']) {
+    const sender = bfdNetwork.sender({address: parseAddress(to), port: 3784, localAddress}, Math.random);
+    sender.send(Uint8Array.of(1));
+    sender.close();
+  }
+  t.same(heard, [], 'this turn of the event loop is not over');
+  read();
+  t.match(heard, [
+    {from: '127.0.0.1', to: '192.0.2.10'},
+    {from: '127.0.0.1', to: '127.0.0.1'},
+  ]);
+  stop();
   stop();
 });
 

@@ -18,10 +18,11 @@ import {
   levelOf,
   prefixesOf,
 } from './service/contribution.js';
+import {type CheckEnd, countEnds} from './service/counting.js';
 import {Departures} from './service/departures.js';
 import {type OrderedPlan, type PlannedService, plan} from './service/plan.js';
-import {Runner} from './service/runner.js';
-import {afterChecks, afterResult, initialServiceState, isCounting, underAdmin} from './service/state.js';
+import {type CheckRunner, Runner, type RunnerOptions} from './service/runner.js';
+import {initialServiceState, underAdmin} from './service/state.js';
 import type {
   Address,
   AdminState,
@@ -29,11 +30,11 @@ import type {
   Announcer,
   Cancel,
   Check,
-  CheckResult,
   Emit,
   Installer,
   Prefix,
   ServiceName,
+  ServiceState,
 } from './types.js';
 
 export interface AgentOptions {
@@ -48,6 +49,10 @@ export interface AgentOptions {
   readonly adopt: boolean;
   /** What people want of a service now; ask again with `applyAdmin`. Absent: what its configuration says. */
   readonly adminOf?: (config: ServiceConfig) => {readonly state: AdminState; readonly reason: string};
+  /** The state that an earlier process left a service in; null: it begins anew. Absent: all begin anew. */
+  readonly resume?: (config: ServiceConfig) => ServiceState | null;
+  /** What runs the checks; default: again and again. */
+  readonly createRunner?: (options: RunnerOptions) => CheckRunner;
   readonly emit: Emit;
 }
 
@@ -57,7 +62,7 @@ const lastStepsMs = 2000;
 export class Agent {
   readonly #options: AgentOptions;
   readonly #fanout: Fanout;
-  readonly #runner: Runner;
+  readonly #runner: CheckRunner;
   readonly #contributions: Contributions;
   /** Those of the configuration, and those that it has no more while they drain. */
   readonly #services = new Map<ServiceName, PlannedService>();
@@ -95,12 +100,13 @@ export class Agent {
       clock: effects.clock,
       stepTimeoutMs: config.stepTimeoutMs,
     });
-    this.#runner = new Runner({
+    const createRunner = options.createRunner ?? ((runner: RunnerOptions) => new Runner(runner));
+    this.#runner = createRunner({
       effects,
       cron,
       createCheck,
       maxRunning: config.maxRunningChecks,
-      onResult: (service, check, result, missed) => this.#onResult(service, check, result, missed),
+      onEnds: (service, ends) => this.#onEnds(service, ends),
     });
     for (const service of config.services) this.#add(service);
     this.#plan = this.#makePlan();
@@ -115,7 +121,7 @@ export class Agent {
     return [...this.#services.values()];
   }
 
-  get load(): Runner['load'] {
+  get load(): CheckRunner['load'] {
     return this.#runner.load;
   }
 
@@ -127,6 +133,11 @@ export class Agent {
     this.#settlingSince = clock.now();
     this.#armSettle();
     this.#runner.set(this.#checked());
+  }
+
+  /** Whether nothing is on its way in or out, as far as it waits for anything but announcements. */
+  get isAtRest(): boolean {
+    return !this.#replanning && this.#leaving.isEmpty && this.#fanout.isAtRest;
   }
 
   /** Whether the prefix is of something that the configuration has no more, and that still drains. */
@@ -236,40 +247,15 @@ export class Agent {
     });
   }
 
-  #onResult(name: ServiceName, check: string, result: CheckResult, missed: number): boolean {
+  #onEnds(name: ServiceName, ends: readonly CheckEnd[]): boolean {
     const service = this.#services.get(name);
-    const config = service?.config.checks.find((candidate) => candidate.name === check);
-    const before = service?.state.checks.find((candidate) => candidate.name === check);
-    if (!service || !config || !before) return false;
+    if (!service) return false;
     const {clock} = this.#options.effects;
-    const after = afterResult(before, config, result, missed, clock.now());
-    const checks = service.state.checks.map((state) => (state === before ? after : state));
-    const state = afterChecks(service.state, service.config, checks, clock.wallMs());
+    const {events, isCounting, state} = countEnds(service, ends, clock.now(), clock.wallMs());
     this.#services.set(name, {config: service.config, state});
-    this.#unsaid.push({kind: 'check-result', service: name, check, result});
-    if (after.settled !== before.settled) {
-      const {settled: from} = before;
-      this.#unsaid.push({
-        kind: 'check-state',
-        service: name,
-        check,
-        from,
-        to: after.settled,
-        reason: result.reason,
-      });
-    }
-    if (state.settled !== service.state.settled) {
-      const {settled: from} = service.state;
-      this.#unsaid.push({
-        kind: 'service-state',
-        service: name,
-        from,
-        to: state.settled,
-        reason: state.reason,
-      });
-    }
+    this.#unsaid.push(...events);
     this.#replan(state.settled !== service.state.settled);
-    return isCounting(after);
+    return isCounting;
   }
 
   /** Once for all results of one burst: hands out a new plan if anything changed, then says what happened. */
@@ -319,7 +305,8 @@ export class Agent {
   }
 
   #add(config: ServiceConfig): void {
-    const state = initialServiceState(config, this.#options.effects.clock.wallMs());
+    const {effects, resume} = this.#options;
+    const state = resume?.(config) ?? initialServiceState(config, effects.clock.wallMs());
     this.#services.set(config.name, this.#administered({config, state}));
   }
 

@@ -156,6 +156,19 @@ export class Fanout {
     );
   }
 
+  /** Whether nothing is on its way out, nothing drains, and every address is there or could not be put there. */
+  get isAtRest(): boolean {
+    return (
+      !this.#scheduled &&
+      ![...this.#daemons, this.#hostRoutes, this.#addresses].some((set) => set?.isMoving) &&
+      [...this.#drains.values()].every(({over}) => over) &&
+      (!this.#addresses ||
+        [...this.#planned.addresses.keys()].every(
+          (prefix) => this.#installed.has(prefix) || this.#failed.has(prefix),
+        ))
+    );
+  }
+
   /** Stops listening and every timer. What is installed stays as it is. */
   stop(): void {
     for (const set of this.#sets()) set.stop();

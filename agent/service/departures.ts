@@ -12,6 +12,10 @@ export class Departures<Key> {
     this.#clock = clock;
   }
 
+  get isEmpty(): boolean {
+    return this.#under.size === 0;
+  }
+
   has(key: Key): boolean {
     return this.#under.has(key);
   }

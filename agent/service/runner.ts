@@ -1,7 +1,8 @@
 import type {CheckConfig, ServiceConfig} from '../config/types.js';
 import type {Cron} from '../io/cron.js';
-import type {Check, CheckResult, ServiceName} from '../types.js';
+import type {Check, ServiceName} from '../types.js';
 import {type CheckEffects, CheckLoop} from './check-loop.js';
+import type {CheckEnd} from './counting.js';
 import {Slots} from './slots.js';
 
 export interface RunnerOptions {
@@ -9,15 +10,30 @@ export interface RunnerOptions {
   readonly cron: Cron;
   readonly maxRunning: number;
   readonly createCheck: (type: string, options: unknown) => Check;
-  /** Takes a result; the answer says whether a change is being counted (next run after `fast_interval`). */
-  readonly onResult: (service: ServiceName, check: string, result: CheckResult, missed: number) => boolean;
+  /**
+   * Takes results of a service that came together; the answer says whether a change is being counted (next run after
+   * `fast_interval`).
+   */
+  readonly onEnds: (service: ServiceName, ends: readonly CheckEnd[]) => boolean;
+}
+
+/** Runs the checks of services. */
+export interface CheckRunner {
+  /** How many checks run now, and how many wait for others to end. */
+  readonly load: {readonly running: number; readonly waiting: number};
+  setLimit(maxRunning: number): void;
+  /** From now on exactly the checks of these services run. */
+  set(services: readonly ServiceConfig[]): void;
+  /** Runs every check now. */
+  wakeAll(): void;
+  stop(): void;
 }
 
 /** First runs are this far apart at least, so that a start does not run everything at once. */
 const firstGapMs = 2;
 
 /** Keeps one loop a check: starts what is new, stops what is gone, leaves what is unchanged alone. */
-export class Runner {
+export class Runner implements CheckRunner {
   readonly #options: RunnerOptions;
   readonly #slots: Slots;
   readonly #loops = new Map<string, {readonly loop: CheckLoop; readonly config: string}>();
@@ -27,8 +43,7 @@ export class Runner {
     this.#slots = new Slots(options.maxRunning);
   }
 
-  /** How many checks run now, and how many wait for others to end. */
-  get load(): {readonly running: number; readonly waiting: number} {
+  get load(): CheckRunner['load'] {
     return {running: this.#slots.taken, waiting: this.#slots.waiting};
   }
 
@@ -36,7 +51,6 @@ export class Runner {
     this.#slots.resize(maxRunning);
   }
 
-  /** From now on exactly the checks of these services run. */
   set(services: readonly ServiceConfig[]): void {
     const wanted = services.flatMap((service) => service.checks.map((check) => ({service, check})));
     const keys = new Set(wanted.map(({service, check}) => keyOf(service, check)));
@@ -58,7 +72,6 @@ export class Runner {
     });
   }
 
-  /** Runs every check now. */
   wakeAll(): void {
     for (const {loop} of this.#loops.values()) loop.wake();
   }
@@ -69,14 +82,14 @@ export class Runner {
   }
 
   #loop(service: ServiceConfig, config: CheckConfig): CheckLoop {
-    const {createCheck, cron, effects, onResult} = this.#options;
+    const {createCheck, cron, effects, onEnds} = this.#options;
     return new CheckLoop({
       config,
       check: createCheck(config.type, config.options),
       effects,
       cron,
       slots: this.#slots,
-      onResult: (result, missed) => onResult(service.name, config.name, result, missed),
+      onResult: (result, missed) => onEnds(service.name, [{check: config.name, result, missed}]),
     });
   }
 }

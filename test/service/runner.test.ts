@@ -31,9 +31,10 @@ function rig({maxRunning = 256, earlyMs = 0, counting = (_result: CheckResult): 
       checks.set(String(options), check);
       return check;
     },
-    onResult: (service, _check, result, missed) => {
-      results.push({service, at: clock.now(), verdict: result.verdict, missed, reason: result.reason});
-      return counting(result);
+    onEnds: (service, ends) => {
+      for (const {missed, result} of ends)
+        results.push({service, at: clock.now(), verdict: result.verdict, missed, reason: result.reason});
+      return ends.some(({result}) => counting(result));
     },
   });
   const check = (name: string): FakeCheck => {

@@ -1,6 +1,8 @@
 /** A running daemon: the agent with what it announces through, its configuration, and the commands it answers. */
 
 import {createCheck} from '../checks/index.js';
+import {DisableFiles} from './admin/disable-files.js';
+import type {LifeBefore} from './admin/life.js';
 import {describeAdmin, Orders} from './admin/orders.js';
 import {type AdminAnswer, type AdminCommand, adminCommands, order} from './admin/request.js';
 import {openAdminStore} from './admin/store.js';
@@ -17,6 +19,8 @@ import type {Log} from './events/log.js';
 import {buildStatus, type Status} from './events/status.js';
 import {systemCron} from './io/cron.js';
 import {systemEffects} from './io/effects.js';
+import {systemFiles} from './io/files.js';
+import {presenceOf} from './io/presence.js';
 import {version} from './io/version.js';
 import {addressGate, allowGate} from './lib/allow.js';
 import {hostPrefix} from './lib/prefix.js';
@@ -28,6 +32,8 @@ export interface DaemonOptions {
   readonly configFile: string | undefined;
   readonly dryRun: DryRunScope;
   readonly adopt: boolean;
+  /** null: there was none that left anything. */
+  readonly lifeBefore: LifeBefore | null;
   readonly routerId: IpAddress | null;
   readonly bootId: string;
   readonly network: HostNetwork;
@@ -44,6 +50,7 @@ export class Daemon {
   readonly #announcers: Announcers;
   readonly #agent: Agent;
   readonly #orders: Orders;
+  readonly #disableFiles: DisableFiles;
   readonly #since: number;
   #loadedAt: number;
   #loaded: DaemonOptions['loaded'];
@@ -53,10 +60,12 @@ export class Daemon {
   #ours: ReadonlySet<Prefix>;
   /** The start, then one reload after the other. */
   #reloading: Promise<unknown> = Promise.resolve();
+  #isStarted = false;
   #stopping = false;
 
   constructor(options: DaemonOptions) {
-    const {adopt, bootId, client, clock, dryRun, emit, loaded, network, onExabgpEnd, routerId} = options;
+    const {adopt, bootId, client, clock, dryRun, emit, lifeBefore, loaded, network, onExabgpEnd, routerId} =
+      options;
     const {config} = loaded;
     this.#options = options;
     this.#loaded = loaded;
@@ -70,6 +79,7 @@ export class Daemon {
       dryRun,
       routerId,
       bootId,
+      lifeBefore,
       network,
       client,
       clock,
@@ -80,12 +90,20 @@ export class Daemon {
       isManaged: (prefix) => this.#ours.has(prefix),
       isOurs: (address) => this.#ours.has(hostPrefix(address)),
     });
+    const onChange = (): void => {
+      if (this.#isStarted) this.#agent.applyAdmin();
+    };
+    const {watch} = systemFiles;
+    const disableFiles = new DisableFiles({watch, look: presenceOf, clock, onChange});
     const orders = new Orders({
       store: openAdminStore(config.stateDir),
       clock,
-      onExpiry: () => this.#agent.applyAdmin(),
+      presence: (path) => disableFiles.presence(path),
+      onChange,
     });
+    this.#disableFiles = disableFiles;
     this.#orders = orders;
+    this.#follow(config);
     const {addresses, announcers} = this.#announcers;
     this.#agent = new Agent({
       config,
@@ -125,7 +143,8 @@ export class Daemon {
   async #start(): Promise<void> {
     await this.#announcers.start();
     await this.#agent.start();
-    // What has ended while it started.
+    this.#isStarted = true;
+    // What has begun or ended while it started.
     this.#agent.applyAdmin();
     this.#orders.start();
   }
@@ -133,9 +152,16 @@ export class Daemon {
   /** After a start that failed, too: takes off what it had put on. */
   async stop(mode: 'withdraw' | 'keep'): Promise<void> {
     this.#stopping = true;
+    this.#disableFiles.stop();
     this.#orders.stop();
     await this.#agent.stop(mode);
     this.#announcers.stop();
+  }
+
+  /** Our addresses that are on the interface now. */
+  get addresses(): readonly Prefix[] {
+    const items = this.#announcers.addresses?.snapshot().items ?? [];
+    return [...items].filter(([, word]) => word === 'installed').map(([prefix]) => prefix);
   }
 
   /** What a stop leaves, as the configuration says now. */
@@ -165,6 +191,12 @@ export class Daemon {
       peers: this.#announcers.peers(),
       load: this.#agent.load,
     });
+  }
+
+  /** From now on what else than commands steers these services counts. */
+  #follow({services}: Config): void {
+    this.#disableFiles.set(services.flatMap(({disableFile}) => disableFile ?? []));
+    this.#orders.follow(services);
   }
 
   #order(command: AdminCommand, args: JsonObject): AdminAnswer {
@@ -212,6 +244,8 @@ export class Daemon {
     this.#ours = new Set([...oursOf(before), ...oursOf(config)]);
     log.configure(config.log);
     this.#announcers.reconfigure(config);
+    this.#follow(config);
+    this.#orders.start();
     await this.#agent.reload(config);
     this.#ours = oursOf(config);
     return [...said, ...loaded.problems.map(formatProblem)];

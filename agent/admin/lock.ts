@@ -2,6 +2,8 @@
 
 import {join} from 'node:path';
 import {lockFile} from '../io/file-lock.js';
+import {removeLeftovers} from '../io/state-file.js';
+import type {Clock} from '../types.js';
 
 export interface StateLock {
   release(): void;
@@ -25,11 +27,30 @@ export class LockHeldError extends Error {
 
 /**
  * Takes the lock of `stateDir`, which exists. It lasts until `release` or the end of this process, however it ends.
- * Throws `LockHeldError`, or the system's error when the folder cannot be written.
+ * What writers that were killed have left half written is removed. Throws `LockHeldError`, or the system's error when
+ * the folder cannot be written.
  */
 export function takeStateLock(stateDir: string): StateLock {
   const lock = lockFile(join(stateDir, 'lock'), `${process.pid}\n`);
-  if (lock.held) return {release: lock.release};
+  if (lock.held) {
+    removeLeftovers(stateDir);
+    return {release: lock.release};
+  }
   const pid = /^(\d+)\n$/.exec(lock.owner)?.[1];
   throw new LockHeldError(pid === undefined ? null : Number(pid), stateDir);
+}
+
+const lookAgainMs = 50;
+
+/** The same, waiting up to `ms` for one who holds it for a moment, as a round of the watchdog does. */
+export async function awaitStateLock(stateDir: string, clock: Clock, ms: number): Promise<StateLock> {
+  const giveUpAt = clock.now() + ms;
+  for (;;) {
+    try {
+      return takeStateLock(stateDir);
+    } catch (error) {
+      if (!(error instanceof LockHeldError) || clock.now() >= giveUpAt) throw error;
+    }
+    await new Promise<void>((resolve) => clock.after(lookAgainMs, resolve));
+  }
 }

@@ -1,4 +1,7 @@
-/** What operators told services and peers by command, in `state_dir/admin.json`: it outlives the daemon and the boot. */
+/**
+ * What operators told services, prefixes and peers by command, in `state_dir/admin.json`: it outlives the daemon and
+ * the boot. One process at a time opens it to write: the holder of the lock.
+ */
 
 import {join} from 'node:path';
 import {z} from 'zod';
@@ -22,16 +25,26 @@ const peerOrderSchema = z.object({
   drain_until: z.iso.datetime(),
 });
 
+/** A prefix that is held out, whatever its services are told. */
+const holdSchema = z.object(given);
+
+/** A file of a later version has a higher one. */
+const schemaNumber = 1;
+
 // Sections that this version does not know stay as they are.
 const fileSchema = z.looseObject({
-  schema: z.literal(1),
+  schema: z.literal(schemaNumber),
   orders: z.record(z.string(), orderSchema),
+  holds: z.record(z.string(), holdSchema).default({}),
   peers: z.record(z.string(), peerOrderSchema).default({}),
 });
+
+const laterSchema = z.object({schema: z.int().min(schemaNumber + 1)});
 
 type File = z.infer<typeof fileSchema>;
 
 export type AdminOrder = Readonly<z.infer<typeof orderSchema>>;
+export type Hold = Readonly<z.infer<typeof holdSchema>>;
 export type PeerOrder = Readonly<z.infer<typeof peerOrderSchema>>;
 
 export interface OrderStore<Order> {
@@ -40,8 +53,8 @@ export interface OrderStore<Order> {
   put(names: readonly string[], order: Order | null): void;
 }
 
-/** The orders that services were given. */
-export type AdminStore = OrderStore<AdminOrder>;
+/** The orders that services were given, and the holds of prefixes. */
+export type AdminStore = OrderStore<AdminOrder> & {readonly holds: OrderStore<Hold>};
 export type PeerStore = OrderStore<PeerOrder>;
 
 /**
@@ -58,6 +71,7 @@ export function openAdminStore(stateDir: string): AdminStore & {readonly peers: 
   };
   return {
     ...section(kept.orders, (orders) => write({orders})),
+    holds: section(kept.holds, (holds) => write({holds})),
     peers: section(kept.peers, (peers) => write({peers})),
   };
 }
@@ -84,13 +98,27 @@ function section<Order>(
 
 function readFile(file: string): File {
   const text = readFileIfThere(file);
-  if (text === null) return {schema: 1, orders: {}, peers: {}};
-  try {
-    return fileSchema.parse(JSON.parse(text));
-  } catch {
+  if (text === null) return {schema: schemaNumber, orders: {}, holds: {}, peers: {}};
+  const written = parsed(text);
+  const {data} = fileSchema.safeParse(written);
+  if (data) return data;
+  const {data: later} = laterSchema.safeParse(written);
+  if (later) {
     throw new Error(
-      `${file} holds which services and peers are drained or disabled, and cannot be understood: ` +
-        'repair it, or remove it to enable all of them',
+      `${file} was written by a later version of eip-health (schema ${later.schema}, this one reads ${schemaNumber}): ` +
+        'use that version, or remove the file to enable all services and peers',
     );
+  }
+  throw new Error(
+    `${file} holds which services and peers are drained or disabled, and cannot be understood: ` +
+      'repair it, or remove it to enable all of them',
+  );
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
   }
 }

@@ -1,12 +1,13 @@
 import {userInfo} from 'node:os';
 import {type Command, InvalidArgumentError} from 'commander';
-import {LockHeldError, takeStateLock} from '../admin/lock.js';
+import {awaitStateLock, LockHeldError} from '../admin/lock.js';
 import {describeAdmin, Orders} from '../admin/orders.js';
 import {type AdminAnswer, type AdminCommand, order} from '../admin/request.js';
 import {openAdminStore} from '../admin/store.js';
 import {ApiError} from '../api/protocol.js';
 import {loadConfig} from '../config/load.js';
 import {systemClock as clock} from '../io/clock.js';
+import {presenceOf} from '../io/presence.js';
 import {makeFolder} from '../io/state-file.js';
 import type {Terminal} from '../io/terminal.js';
 import {parseDuration} from '../lib/duration.js';
@@ -73,6 +74,9 @@ export function addAdmin(program: Command, terminal: Terminal, done: Done): void
   }
 }
 
+/** A round of the watchdog is over by then. */
+const lockMs = 5000;
+
 async function give(
   called: Invocation,
   command: AdminCommand,
@@ -82,15 +86,15 @@ async function give(
     return {answer: (await askDaemon(called, command, args)) as unknown as AdminAnswer, isLater: false};
   } catch (error) {
     if (!(error instanceof CommandError) || error.code !== exitCode.noDaemon) throw error;
-    return {answer: withoutDaemon(called, command, args), isLater: true};
+    return {answer: await withoutDaemon(called, command, args), isLater: true};
   }
 }
 
-function withoutDaemon(
+async function withoutDaemon(
   {configFile, terminal}: Invocation,
   command: AdminCommand,
   args: JsonObject,
-): AdminAnswer {
+): Promise<AdminAnswer> {
   const {config, problems} = loadConfig({configFile});
   if (config === null) {
     terminal.err(problemLines(problems, terminal.errColor));
@@ -98,9 +102,14 @@ function withoutDaemon(
   }
   try {
     makeFolder(config.stateDir);
-    const lock = takeStateLock(config.stateDir);
+    const lock = await awaitStateLock(config.stateDir, clock, lockMs);
     try {
-      const orders = new Orders({store: openAdminStore(config.stateDir), clock, onExpiry: () => {}});
+      const orders = new Orders({
+        store: openAdminStore(config.stateDir),
+        clock,
+        presence: presenceOf,
+        onChange: () => {},
+      });
       const answer = order(command, args, {services: config.services, orders, clock});
       orders.stop();
       return answer;

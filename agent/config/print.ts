@@ -18,6 +18,7 @@ import type {
   BgpConfig,
   CheckConfig,
   Config,
+  GracefulRestartConfig,
   LogConfig,
   PeerConfig,
   ServiceConfig,
@@ -152,6 +153,7 @@ function peerOf(peer: PeerConfig): Plain {
     hold_time: formatDuration(peer.holdTimeMs),
     connect_retry: formatDuration(peer.connectRetryMs),
     ...given('bfd', peer.bfd && bfdOf(peer.bfd)),
+    graceful_restart: restartOf(peer.gracefulRestart),
     ...given('password_file', peer.passwordFile ?? null),
   };
 }
@@ -164,6 +166,16 @@ function bfdOf(bfd: BfdConfig): Plain {
     mode: bfd.mode,
     passive: bfd.passive,
     ...(bfd.mode === 'multihop' && {minimum_ttl: bfd.minimumTtl}),
+    graceful: bfd.graceful,
+  };
+}
+
+function restartOf(restart: GracefulRestartConfig | undefined): Plain | false {
+  if (!restart) return false;
+  return {
+    enabled: true,
+    restart_time: formatDuration(restart.restartTimeMs),
+    long_lived: formatDuration(restart.longLivedMs),
   };
 }
 
@@ -181,6 +193,11 @@ function serviceOf(service: ServiceConfig, config: Config, checkTypes: CheckType
       : {checks: service.checks.map((check) => ({...checkOf(check, checkTypes), ...timingOf(check)}))}),
     require: service.require,
     ...(config.kernel && {kernel: {addresses: service.addressMode, routes: service.kernelRoute}}),
+    ...given('disable_file', service.disableFile),
+    ...given(
+      'maintenance',
+      service.maintenance?.map(({schedule, forMs}) => ({schedule, for: formatDuration(forMs)})),
+    ),
     drain: {for: formatDuration(service.drain.forMs), ...attributesOf(service.drain.override)},
     announce: service.announce.length === 1 ? blockOf(service.announce[0]) : service.announce.map(blockOf),
     ...given('when_degraded', service.whenDegraded && attributesOf(service.whenDegraded)),

@@ -1,11 +1,11 @@
 import {formatDuration} from '../lib/duration.js';
 import type {ServiceName} from '../types.js';
 import {type Change, changeOf} from './change.js';
-import type {CheckConfig, ServiceConfig} from './types.js';
+import type {CheckConfig, MaintenanceWindow, ServiceConfig} from './types.js';
 
 /**
  * `checks`: what is checked, how often, and what counts; the settled state stays and must be proved anew.
- * `routes`: prefixes, addresses and how they are announced; changed in place. `admin`: `enabled`.
+ * `routes`: prefixes, addresses and how they are announced; changed in place. `admin`: `enabled`, and what else steers it.
  */
 export type ServicePart = 'checks' | 'routes' | 'admin';
 
@@ -27,6 +27,12 @@ const routeKeys: Keys<ServiceConfig> = {
   drain: ({drain}) => drain,
 };
 
+const adminKeys: Keys<ServiceConfig> = {
+  enabled: ({enabled}) => enabled,
+  disable_file: ({disableFile}) => disableFile ?? null,
+  maintenance: ({maintenance = []}) => maintenance.map(describeWindow).join(', ') || null,
+};
+
 const checkKeys: Keys<CheckConfig> = {
   type: ({type}) => type,
   options: ({options}) => options,
@@ -40,6 +46,10 @@ const checkKeys: Keys<CheckConfig> = {
   error_limit: ({errorLimitMs}) => formatDuration(errorLimitMs),
 };
 
+function describeWindow({schedule, forMs}: MaintenanceWindow): string {
+  return `"${schedule}" for ${formatDuration(forMs)}`;
+}
+
 /** What is different between two forms of one service; null: nothing. Where it is written makes no difference. */
 export function serviceChanges(old: ServiceConfig, next: ServiceConfig): ServiceChange | null {
   const byPart: Readonly<Record<ServicePart, readonly Change[]>> = {
@@ -49,7 +59,7 @@ export function serviceChanges(old: ServiceConfig, next: ServiceConfig): Service
       ...listChange('addresses', added(old), added(next)),
       ...changes(routeKeys, old, next),
     ],
-    admin: changeOf('enabled', old.enabled, next.enabled),
+    admin: changes(adminKeys, old, next),
   };
   const parts = (['checks', 'routes', 'admin'] as const).filter((part) => byPart[part].length > 0);
   if (parts.length === 0) return null;

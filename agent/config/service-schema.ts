@@ -18,11 +18,12 @@ import {separateBlocks} from './announce-targets.js';
 import {type CheckTypes, knownKeys, type ReadCheck, readChecks} from './check-schema.js';
 import {readOwnKernel} from './kernel-schema.js';
 import type {MainParts} from './main-schema.js';
+import {readMaintenance} from './maintenance-schema.js';
 import {key, part, Section} from './section.js';
 import {timingKeys} from './timing.js';
 import type {ServiceConfig} from './types.js';
 import type {Value} from './value.js';
-import {flag, isServiceName, quoted, serviceName, servicePrefix} from './values.js';
+import {absolutePath, flag, isServiceName, quoted, serviceName, servicePrefix} from './values.js';
 
 const serviceKeys = {
   ...timingKeys,
@@ -35,6 +36,8 @@ const serviceKeys = {
   shared: key(z.enum(['any', 'all'])),
   addresses: part(),
   kernel: part(),
+  disable_file: key(absolutePath),
+  maintenance: part(),
   drain: part(),
   announce: part(),
   when_degraded: part(),
@@ -45,16 +48,7 @@ const serviceKeys = {
 export const serviceKeyNames = Object.keys(serviceKeys);
 
 const laterKeys = [
-  ...[
-    'maintenance',
-    'damping',
-    'min_up_time',
-    'hold_down',
-    'requires',
-    'on_change',
-    'any_ip',
-    'disable_file',
-  ],
+  ...['damping', 'min_up_time', 'hold_down', 'requires', 'on_change', 'any_ip'],
   ...['guard', 'canary', 'watch'],
 ];
 
@@ -94,6 +88,7 @@ export function readService(
   const [kernel, announce] = [section.get('kernel'), section.get('announce')];
   const ownKernel = kernel ? readOwnKernel(kernel, main.kernel) : {};
   const blocks = announce ? readAnnounce(announce, main) : [{block: plainBlock, value}];
+  const [disableFile, maintenance] = [section.get('disable_file'), section.get('maintenance')];
   const [drain, degraded, down] = [
     section.get('drain'),
     section.get('when_degraded'),
@@ -111,6 +106,8 @@ export function readService(
     require: readRequire(section.get('require'), section.get('checks')?.items().length ?? 1),
     enabled: section.get('enabled') ?? true,
     shared: section.get('shared') ?? null,
+    ...(disableFile !== undefined && {disableFile}),
+    ...(maintenance && {maintenance: readMaintenance(maintenance)}),
     drain: drain ? readDrain(drain, main) : {forMs: 0, override: {}},
     announce: separateBlocks(blocks, own, main.bgp?.peers.map((peer) => peer.name) ?? []),
     whenDegraded: degraded ? readWhenDegraded(degraded, main) : null,

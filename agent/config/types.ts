@@ -92,8 +92,18 @@ export interface PeerConfig {
   readonly connectRetryMs: number;
   /** Absent: none. */
   readonly bfd?: BfdConfig;
+  /** Absent: none; what was announced goes with the session. */
+  readonly gracefulRestart?: GracefulRestartConfig;
   /** Where it stands in the main file, from 1. */
   readonly position?: {readonly line: number; readonly column: number};
+}
+
+/** Graceful restart with one peer (RFC 4724, RFC 9494), in whole seconds. */
+export interface GracefulRestartConfig {
+  /** So long the peer keeps what was announced when the session ends; 0: not at all, but see below. */
+  readonly restartTimeMs: number;
+  /** So long it keeps it after that, as a last resort; 0: not at all. */
+  readonly longLivedMs: number;
 }
 
 /** BFD with one peer (RFC 5880), everything resolved. */
@@ -106,6 +116,8 @@ export interface BfdConfig {
   readonly passive: boolean;
   /** Of packets received. */
   readonly minimumTtl: number;
+  /** A session that goes down ends BGP so that the peer keeps what it has, where graceful restart was agreed on. */
+  readonly graceful: boolean;
 }
 
 /** The attributes of an announcement, all resolved. */
@@ -148,6 +160,12 @@ export interface CheckConfig {
   readonly errorLimitMs: number;
 }
 
+/** The service is drained from each time of a cron expression on, in the daemon's local time, for so long. */
+export interface MaintenanceWindow {
+  readonly schedule: string;
+  readonly forMs: number;
+}
+
 export interface ServiceConfig {
   readonly name: ServiceName;
   readonly file: string;
@@ -162,6 +180,10 @@ export interface ServiceConfig {
   readonly require: 'all' | 'any' | number;
   readonly enabled: boolean;
   readonly shared: 'any' | 'all' | null;
+  /** While this file exists the service is drained. */
+  readonly disableFile?: string;
+  /** Absent: none. */
+  readonly maintenance?: readonly MaintenanceWindow[];
   readonly drain: {readonly forMs: number; readonly override: AnnounceOverride};
   readonly announce: readonly AnnounceBlock[];
   readonly whenDegraded: AnnounceOverride | null;

@@ -1,5 +1,6 @@
 /** The values of the configuration as zod types: each says what would be right. */
 
+import {normalize} from 'node:path';
 import {type CronFieldError, validateDetailed} from 'node-cron';
 import {z} from 'zod';
 import {DurationError, formatDuration, maxDurationMs, parseDuration} from '../lib/duration.js';
@@ -38,6 +39,14 @@ export function quoted(value: unknown): string {
 
 export const text = z.string().min(1, 'must not be empty');
 export const flag = z.boolean();
+
+/** Of a file; without `.` and `..`. */
+export const absolutePath: z.ZodType<string> = reading((value) => {
+  const path = asText(value);
+  if (!/^\/[^\0]*[^/\0]$/.test(path))
+    throw new WrongValue(`${quoted(path)} is no absolute path of a file: write it like /run/web.drained`);
+  return normalize(path);
+});
 
 /** One value stands for a list of one. */
 export function listOf<T>(item: z.ZodType<T>): z.ZodType<readonly T[]> {

@@ -73,7 +73,7 @@ export function trend({state, verdict, run, rise, fall}: CheckStatus): string | 
 
 /** What the check says that makes, or is about to change, the state. */
 function why({state, reason, checks, admin}: ServiceStatus): string {
-  if (admin.state !== 'enabled') return admin.reason ?? reason;
+  if (admin.state !== 'enabled') return byWhom(admin) ?? reason;
   const telling =
     checks.find((check) => trend(check) !== null) ??
     checks.find((check) => check.state === state && check.state !== 'up') ??
@@ -83,6 +83,13 @@ function why({state, reason, checks, admin}: ServiceStatus): string {
   }
   if (telling.reason === null) return reason;
   return checks.length === 1 ? telling.reason : `${telling.name}: ${telling.reason}`;
+}
+
+/** `by alice until 14:00: kernel update`, as short as it can be said on the screen. */
+function byWhom({by, until, reason}: Pick<ServiceStatus['admin'], 'by' | 'until' | 'reason'>): string | null {
+  if (by === null) return reason;
+  const end = until === null ? '' : ` until ${until.replace(/:\d\d\.\d+Z$/, 'Z')}`;
+  return `by ${by}${end}${reason === null ? '' : `: ${reason}`}`;
 }
 
 export function checksSection(checks: readonly CheckStatus[], now: number): Section {

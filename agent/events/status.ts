@@ -8,8 +8,10 @@ import type {
   AnnouncerSnapshot,
   BfdWord,
   CheckState,
+  IpFamily,
   Json,
   JsonObject,
+  PeerRestart,
   PeerSnapshot,
   PeerWord,
   Plan,
@@ -64,13 +66,15 @@ export type ConfigError = {
 };
 
 export type AdminSource = {
-  readonly source: 'command' | 'configuration';
+  readonly source: 'command' | 'file' | 'maintenance' | 'hold' | 'configuration';
   readonly state: AdminState;
   readonly by: string | null;
   /** ISO 8601, like `until`. */
   readonly at: string | null;
   readonly until: string | null;
   readonly reason: string | null;
+  /** With `hold`: which prefixes. */
+  readonly prefixes?: readonly Prefix[];
 };
 
 export type ServiceStatus = {
@@ -123,9 +127,23 @@ export type PeerStatus = {
   readonly state: PeerWord;
   readonly since: string;
   readonly bfd: BfdWord | null;
+  /** null when not configured. */
+  readonly graceful_restart: RestartStatus | null;
   readonly announced: number;
   readonly received: number;
   readonly last_error: string | null;
+};
+
+export type RestartStatus = {
+  readonly restart_time_s: number;
+  readonly long_lived_s: number;
+  /** Of the present session; null without one. */
+  readonly negotiated: boolean | null;
+  /** RFC 8538. */
+  readonly notification: boolean;
+  /** RFC 9494. */
+  readonly long_lived: boolean;
+  readonly end_of_rib: readonly IpFamily[];
 };
 
 export function buildStatus(input: StatusInput): Status {
@@ -152,11 +170,24 @@ export function buildStatus(input: StatusInput): Status {
       state: peer.state,
       since: iso(peer.since),
       bfd: peer.bfd ?? null,
+      graceful_restart: peer.gracefulRestart ? restartStatus(peer.gracefulRestart) : null,
       announced: peer.announced,
       received: peer.received,
       last_error: peer.lastError,
     })),
     load: {running: input.load.running, waiting: input.load.waiting},
+  };
+}
+
+function restartStatus(restart: PeerRestart): RestartStatus {
+  const {endOfRib, longLived, longLivedMs, negotiated, notification, restartTimeMs} = restart;
+  return {
+    restart_time_s: restartTimeMs / 1000,
+    long_lived_s: longLivedMs / 1000,
+    negotiated,
+    notification,
+    long_lived: longLived,
+    end_of_rib: endOfRib,
   };
 }
 

@@ -6,13 +6,14 @@ import {
   fsyncSync,
   mkdirSync,
   openSync,
+  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
   statSync,
   writeFileSync,
 } from 'node:fs';
-import {dirname} from 'node:path';
+import {dirname, join} from 'node:path';
 
 /** null when there is no such file. Throws when it is there and cannot be read. */
 export function readFileIfThere(path: string): string | null {
@@ -42,6 +43,17 @@ export function writeFileAtomic(path: string, text: string, mode = 0o644): void 
   }
   // The new name is on the disk only with its folder.
   withDescriptor(dirname(path), 'r', mode, fsyncSync);
+}
+
+/** Removes what `writeFileAtomic` left in a folder when it was killed. Nobody may be writing there. Never throws. */
+export function removeLeftovers(folder: string): void {
+  try {
+    for (const name of readdirSync(folder)) {
+      if (/\.\d+\.tmp$/.test(name)) rmSync(join(folder, name), {force: true});
+    }
+  } catch {
+    // They are only in the way of who looks at the folder.
+  }
 }
 
 function withDescriptor(path: string, flags: string, mode: number, use: (fd: number) => void): void {

@@ -1,13 +1,17 @@
 import t from 'tap';
-import {adminOf, describeAdmin, Orders} from '../../agent/admin/orders.js';
+import type {Presence} from '../../agent/admin/disable-files.js';
+import {describeAdmin, mostWithdrawn, Orders} from '../../agent/admin/orders.js';
 import {order} from '../../agent/admin/request.js';
-import type {AdminOrder, AdminStore} from '../../agent/admin/store.js';
+import type {AdminOrder, Hold, OrderStore} from '../../agent/admin/store.js';
+import type {AdminSource} from '../../agent/events/status.js';
 import type {JsonObject} from '../../agent/types.js';
 import {FakeClock} from '../fake/clock.js';
 import {serviceConfig} from '../fake/config.js';
 
-function memoryStore(): AdminStore {
-  const orders = new Map<string, AdminOrder>();
+process.env.TZ = 'UTC';
+
+function memory<Order>(): OrderStore<Order> {
+  const orders = new Map<string, Order>();
   return {
     orders: () => orders,
     put(names, order) {
@@ -21,9 +25,18 @@ function memoryStore(): AdminStore {
 
 function setUp() {
   const clock = new FakeClock();
-  const expired: number[] = [];
-  const orders = new Orders({store: memoryStore(), clock, onExpiry: () => expired.push(clock.now())});
-  const web = serviceConfig('web', ['192.0.2.1']);
+  const changed: number[] = [];
+  const files = new Map<string, Presence>();
+  const orders = new Orders({
+    store: {...memory<AdminOrder>(), holds: memory<Hold>()},
+    clock,
+    presence: (path) => files.get(path) ?? null,
+    onChange: () => changed.push(clock.now()),
+  });
+  const web = serviceConfig('web', ['192.0.2.1', '2001:db8::1'], {
+    disableFile: '/run/web',
+    maintenance: [{schedule: '0 3 * * *', forMs: 7_200_000}],
+  });
   const dns = serviceConfig('dns', ['192.0.2.2'], {enabled: false});
   const services = [web, dns];
   const give = (command: Parameters<typeof order>[0], args: JsonObject) =>
@@ -32,39 +45,97 @@ function setUp() {
       {services: null, by: 'alice', reason: null, for_ms: null, ...args},
       {services, orders, clock},
     );
-  return {clock, dns, expired, give, orders, web};
+  return {changed, clock, dns, files, give, orders, web};
 }
 
+const nobody = {by: 'alice', at: '2026-01-01T00:00:00.000Z', until: null, reason: null};
+
 t.test('the most withdrawn wins, and all are listed', async (t) => {
-  const command = (state: AdminOrder['state']): AdminOrder => ({
+  const source = (source: AdminSource['source'], state: AdminSource['state']): AdminSource => ({
+    source,
     state,
-    by: 'alice',
-    at: '2026-01-01T00:00:00.000Z',
-    until: null,
-    reason: null,
+    ...nobody,
   });
+  const command = (state: AdminSource['state']): AdminSource => source('command', state);
+  const off = source('configuration', 'disabled');
+  const [file, maintenance] = [source('file', 'drained'), source('maintenance', 'drained')];
   const rows = [
-    [true, null, 'enabled', []],
-    [false, null, 'disabled', ['configuration']],
-    [true, command('drained'), 'drained', ['command']],
-    [true, command('forced-up'), 'forced-up', ['command']],
-    [false, command('drained'), 'disabled', ['command', 'configuration']],
-    [false, command('forced-up'), 'disabled', ['command', 'configuration']],
-    [false, command('disabled'), 'disabled', ['command', 'configuration']],
+    [[], 'enabled'],
+    [[off], 'disabled'],
+    [[command('drained')], 'drained'],
+    [[command('forced-up')], 'forced-up'],
+    [[command('drained'), off], 'disabled'],
+    [[command('forced-up'), off], 'disabled'],
+    [[command('disabled'), off], 'disabled'],
+    [[file], 'drained'],
+    [[command('forced-up'), file], 'drained'],
+    [[command('disabled'), file, maintenance], 'disabled'],
+    [[command('forced-up'), maintenance], 'drained'],
   ] as const;
-  for (const [enabled, given, state, sources] of rows) {
-    const admin = adminOf(enabled, given, 0);
-    t.equal(admin.state, state);
-    t.same(
-      admin.sources.map(({source}) => source),
-      sources,
-    );
+  for (const [sources, state] of rows) {
+    const admin = mostWithdrawn(sources, []);
+    t.equal(admin.state, state, JSON.stringify(sources));
+    t.same(admin.sources, sources);
   }
-  t.equal(adminOf(false, command('drained'), 0).reason, 'disabled by its configuration');
+});
+
+t.test('a file and a maintenance window drain, and say so', async (t) => {
+  const {changed, clock, files, orders, web} = setUp();
+  orders.follow([web]);
+  orders.start();
+  t.match(orders.of(web), {state: 'enabled', sources: []});
+  files.set('/run/web', Date.UTC(2025, 11, 31));
+  t.match(orders.of(web), {
+    state: 'drained',
+    by: 'file',
+    at: '2025-12-31T00:00:00.000Z',
+    until: null,
+    reason: '/run/web exists',
+    sources: [{source: 'file'}],
+  });
+  t.equal(describeAdmin(orders.of(web)), 'by file: /run/web exists');
+  files.set('/run/web', 'unknown');
+  t.match(orders.of(web), {state: 'drained', at: null, reason: '/run/web cannot be looked at'});
+  files.clear();
+  clock.advance(3 * 3_600_000 - 1);
+  t.same(changed, []);
+  clock.advance(1);
+  t.same(changed, [3 * 3_600_000]);
+  t.equal(describeAdmin(orders.of(web)), 'by maintenance until 2026-01-01T05:00:00.000Z: "0 3 * * *" for 2h');
+  t.match(orders.of(web), {at: '2026-01-01T03:00:00.000Z', sources: [{source: 'maintenance'}]});
+  clock.advance(2 * 3_600_000);
+  t.same(changed, [3 * 3_600_000, 5 * 3_600_000]);
+  t.equal(orders.of(web).state, 'enabled');
+  orders.stop();
+  t.equal(clock.pending, 0);
+});
+
+t.test('a hold is of prefixes: it drains the service only when none is left', async (t) => {
+  const {changed, clock, orders, web} = setUp();
+  const [first, second] = web.prefixes;
+  if (!first || !second) throw new Error('no prefixes');
+  const hold = {...nobody, until: '2026-01-01T00:10:00.000Z', reason: 'new cable'};
+  orders.hold([first], hold);
+  t.match(orders.of(web), {
+    state: 'enabled',
+    by: null,
+    sources: [{source: 'hold', state: 'drained', by: 'alice', prefixes: [first]}],
+  });
+  orders.hold([second], {...hold, until: null});
+  t.match(orders.of(web), {state: 'drained', by: 'alice', reason: 'new cable'});
+  t.equal(orders.of(web).sources.length, 2);
+  t.same([...orders.held().keys()], [first, second]);
+  clock.advance(600_000);
+  t.same(changed, [600_000]);
+  t.same([...orders.held().keys()], [second]);
+  t.equal(orders.of(web).state, 'enabled');
+  orders.hold([first, second], null);
+  t.equal(orders.held().size, 0);
+  t.equal(clock.pending, 0);
 });
 
 t.test('an order ends by itself', async (t) => {
-  const {clock, expired, give, orders, web} = setUp();
+  const {clock, changed, give, orders, web} = setUp();
   t.match(give('drain', {services: ['web'], for_ms: 7_200_000, reason: 'kernel update'}), {
     services: [{name: 'web', admin: {state: 'drained', by: 'alice', until: '2026-01-01T02:00:00.000Z'}}],
   });
@@ -73,7 +144,7 @@ t.test('an order ends by itself', async (t) => {
   t.equal(orders.of(web).state, 'drained');
   clock.advance(1);
   t.equal(orders.of(web).state, 'enabled');
-  t.same(expired, [7_200_000]);
+  t.same(changed, [7_200_000]);
   t.equal(clock.pending, 0);
 });
 

@@ -4,6 +4,7 @@ import {closeSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, wri
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import t from 'tap';
+import {takeStateLock} from '../../agent/admin/lock.js';
 import {type AdminOrder, openAdminStore} from '../../agent/admin/store.js';
 import type {ServiceName} from '../../agent/types.js';
 
@@ -39,7 +40,7 @@ t.test('an order is there for the next life, until it is taken away', async (t) 
 t.test('services and peers beside what another version keeps there', async (t) => {
   const dir = stateDir();
   const file = join(dir, 'admin.json');
-  writeFileSync(file, '{"schema":1,"orders":{},"holds":{"192.0.2.1/32":{"by":"bob"}}}');
+  writeFileSync(file, '{"schema":1,"orders":{},"later":{"192.0.2.1/32":{"by":"bob"}}}');
   const store = openAdminStore(dir);
   store.put([web], drained);
   const peer = {...drained, state: 'disabled', drain_until: '2026-01-01T00:01:00.000Z'} as const;
@@ -48,8 +49,9 @@ t.test('services and peers beside what another version keeps there', async (t) =
   t.same(JSON.parse(readFileSync(file, 'utf8')), {
     schema: 1,
     orders: {},
+    holds: {},
     peers: {tor: peer},
-    holds: {'192.0.2.1/32': {by: 'bob'}},
+    later: {'192.0.2.1/32': {by: 'bob'}},
   });
   t.same([...openAdminStore(dir).peers.orders()], [['tor', peer]]);
 });
@@ -66,8 +68,9 @@ t.test('what cannot be understood is no permission to announce', async (t) => {
   for (const text of [
     '',
     '{',
-    '{"schema":2,"orders":{}}',
+    '{"schema":0,"orders":{}}',
     '{"schema":1,"orders":{"web":{"state":"gone"}}}',
+    '{"schema":1,"orders":{},"holds":{"192.0.2.1/32":{"by":"alice"}}}',
     '{"schema":1,"orders":{},"peers":{"tor":{"state":"forced-up"}}}',
   ]) {
     const dir = stateDir();
@@ -77,6 +80,35 @@ t.test('what cannot be understood is no permission to announce', async (t) => {
       /admin\.json holds which services and peers are drained .* cannot be understood/,
     );
   }
+});
+
+t.test('holds of prefixes, beside the rest', async (t) => {
+  const dir = stateDir();
+  const store = openAdminStore(dir);
+  const {state: _state, ...hold} = drained;
+  store.put([web], drained);
+  store.holds.put(['192.0.2.1/32', '2001:db8::1/128'], hold);
+  const again = openAdminStore(dir);
+  t.same(
+    [...again.holds.orders()],
+    [
+      ['192.0.2.1/32', hold],
+      ['2001:db8::1/128', hold],
+    ],
+  );
+  again.holds.put(['192.0.2.1/32'], null);
+  t.same([...openAdminStore(dir).holds.orders().keys()], ['2001:db8::1/128']);
+  t.same([...openAdminStore(dir).orders().keys()], ['web']);
+});
+
+t.test('a file of a later version is left alone', async (t) => {
+  const dir = stateDir();
+  const text = '{"schema":7,"services":["web"]}';
+  writeFileSync(join(dir, 'admin.json'), text);
+  t.throws(() => openAdminStore(dir), {
+    message: /admin\.json was written by a later version of eip-health \(schema 7, this one reads 1\)/,
+  });
+  t.equal(readFileSync(join(dir, 'admin.json'), 'utf8'), text);
 });
 
 t.test(
@@ -116,5 +148,8 @@ t.test('killed in the middle of writing, again and again, the file is whole', as
     await once(child, 'exit');
     t.equal(openAdminStore(dir).orders().size, 500);
   }
+  writeFileSync(join(dir, 'admin.json.4194304.tmp'), '{"sche');
+  takeStateLock(dir).release();
+  t.same(readdirSync(dir).sort(), ['admin.json', 'lock'], 'what was left half written is gone');
   t.match(JSON.parse(readFileSync(join(dir, 'admin.json'), 'utf8')), {schema: 1});
 });

@@ -1,4 +1,4 @@
-import {readFileSync, writeFileSync} from 'node:fs';
+import {readFileSync, rmSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
 import t from 'tap';
 import {callDaemon} from '../../agent/api/client.js';
@@ -66,6 +66,49 @@ t.test('without a daemon, with one, across a crash', async (t) => {
     schema: 1,
     orders: {web: {state: 'forced-up'}},
   });
+});
+
+t.test('a file and a maintenance window', async (t) => {
+  const folder = place();
+  const file = join(folder, 'drained');
+  const steered = (keys: string) => writeFileSync(join(folder, 'conf.d/web.yaml'), `${service(1)}${keys}\n`);
+  steered(`disable_file: ${file}`);
+  writeFileSync(file, '');
+  const daemon = start(['run'], folder);
+  t.teardown(() => daemon.child.kill('SIGKILL'));
+  await daemon.said('service dns up');
+  t.match((await admins(folder)).web, {state: 'drained', by: 'file', reason: `${file} exists`});
+  t.match(await run(['force-up', 'web'], folder), {stdout: `web: drained by file: ${file} exists\n`});
+  await run(['enable', 'web'], folder);
+  rmSync(file);
+  await waitFor(
+    'the service to be enabled',
+    () => admins(folder),
+    ({web}) => web?.state === 'enabled',
+    // A watch tells of it: the look every 2 s is for file systems that have none.
+    1000,
+  );
+
+  // One of the two is always open, and neither leaves no gap.
+  const windows = '[{schedule: "@daily", for: 1439m}, {schedule: "0 12 * * *", for: 1439m}]';
+  steered(`maintenance: ${windows}`);
+  t.match(await run(['reload'], folder), {
+    stdout: /disable_file .* -> none, maintenance none -> "@daily" for/,
+  });
+  t.match((await admins(folder)).web, {
+    state: 'drained',
+    by: 'maintenance',
+    until: /T/,
+    sources: [{source: 'maintenance'}],
+  });
+  t.match(await run(['status', 'web'], folder), {stdout: /^web +up drained .*" for 1439m$/m});
+  steered('');
+  await run(['reload'], folder);
+  t.match((await admins(folder)).web, {state: 'enabled'});
+  daemon.child.kill('SIGTERM');
+  const {stdout} = await daemon.ended;
+  t.match(stdout, `service web enabled: nothing holds it out any more`);
+  t.match(stdout, /service web drained: by maintenance until \S+: \\"/);
 });
 
 t.test('what is wrong', async (t) => {

@@ -69,6 +69,13 @@ const check = fc.oneof(
   fc.oneof(text, fc.array(text, {minLength: 1, maxLength: 3})).map((command) => ({type: 'script', command})),
 );
 
+const window = fc
+  .tuple(
+    fc.constantFrom('0 3 * * sun', '30 0 3 1,15 * *', '@daily'),
+    fc.integer({min: 1000, max: 80_000_000}),
+  )
+  .map(([schedule, ms]) => ({schedule, for: `${ms}ms`}));
+
 const checks = fc.oneof(
   fc.tuple(check, timing).map(([one, own]) => ({check: one, ...own})),
   fc
@@ -95,6 +102,8 @@ const service = (index: number): fc.Arbitrary<Record<string, unknown>> =>
     })),
     checks,
     maybe('enabled', fc.boolean()),
+    maybe('disable_file', fc.constantFrom('/run/web.drained', '/run//a/../b c')),
+    maybe('maintenance', fc.array(window, {minLength: 1, maxLength: 2})),
     maybe('shared', fc.constantFrom('any', 'all')),
     maybe(
       'kernel',

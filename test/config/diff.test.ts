@@ -126,6 +126,11 @@ t.test('what a change of a service touches', (t) => {
     ],
     [['interval: 1s', 'interval: 1s\nenabled: false'], 'enabled true -> false', ['admin']],
     [
+      ['interval: 1s', 'interval: 1s\ndisable_file: /run/x\nmaintenance: {schedule: "0 3 * * *", for: 2h}'],
+      'disable_file none -> /run/x, maintenance none -> "0 3 * * *" for 2h',
+      ['admin'],
+    ],
+    [
       ['interval: 1s', 'interval: 1s\nfall: 9\nenabled: false\nannounce: {med: 1}'],
       'check http: fall 2 -> 9, announce changed, enabled true -> false',
       ['checks', 'routes', 'admin'],

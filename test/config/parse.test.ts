@@ -194,6 +194,8 @@ fall: 4
 enabled: false
 shared: all
 kernel: {addresses: always, routes: true}
+disable_file: /run/eip-health/../web.drained
+maintenance: {schedule: "0 3 * * sun", for: 2h}
 drain: {for: 30s, communities: [graceful-shutdown]}
 announce:
   - via: [kernel, bgp, bgp]
@@ -247,6 +249,8 @@ when_down: {from_start: true, med: 1000, next_hop: 172.16.0.8}
     require: 'any',
     enabled: false,
     shared: 'all',
+    disableFile: '/run/web.drained',
+    maintenance: [{schedule: '0 3 * * sun', forMs: 7_200_000}],
     drain: {forMs: 30_000, override: {communities: ['65535:0']}},
     announce: [
       {

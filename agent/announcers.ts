@@ -1,17 +1,20 @@
 /** Makes everything that announces or installs, from the configuration: the right-hand side of the picture. */
 
 import {join} from 'node:path';
+import type {LifeBefore} from './admin/life.js';
 import {type ArpWatch, watchArp} from './announce/arp.js';
 import {BgpAnnouncer} from './announce/bgp.js';
 import {BirdAnnouncer} from './announce/bird.js';
 import {dryAddresses, dryRoutes} from './announce/dry-run.js';
 import {ExabgpAnnouncer} from './announce/exabgp.js';
 import {FrrAnnouncer} from './announce/frr.js';
+import {GobgpAnnouncer} from './announce/gobgp.js';
 import {Kernel} from './announce/kernel.js';
 import {BfdClient} from './bfd/bfd.js';
 import type {BirdConfig} from './config/bird.js';
 import type {ExabgpConfig} from './config/exabgp.js';
 import type {FrrConfig} from './config/frr.js';
+import type {GobgpConfig} from './config/gobgp.js';
 import type {Config} from './config/types.js';
 import type {NetlinkClient} from './control/netlink-client.js';
 import {systemExec} from './io/exec.js';
@@ -20,7 +23,7 @@ import {standardPipe} from './io/line-pipe.js';
 import {ownedFiles} from './io/owned-file.js';
 import {peerConnector} from './io/peer-socket.js';
 import {sysctl} from './io/sysctl.js';
-import {connectUnix} from './io/text-stream.js';
+import {connectPort, connectUnix} from './io/text-stream.js';
 import type {
   Address,
   Announcer,
@@ -52,6 +55,8 @@ export interface AnnouncersOptions {
   readonly dryRun: DryRunScope;
   readonly routerId: IpAddress | null;
   readonly bootId: string;
+  /** Absent or null: peers hold nothing from before this process began. */
+  readonly lifeBefore?: LifeBefore | null;
   /** The gate for what is announced, and the one for addresses. */
   readonly allowed: (prefix: Prefix) => boolean;
   readonly allowedAddress: (prefix: Prefix) => boolean;
@@ -74,7 +79,10 @@ export function createAnnouncers(options: AnnouncersOptions): Announcers {
   const bird = config.bird && birdDriver(options, config.bird);
   const frr = config.frr && frrDriver(options, config.frr);
   const exabgp = config.exabgp && exabgpDriver(options, config.exabgp);
-  const announcers = [bgp, dryBgp, bird, frr, exabgp, kernel?.routes].filter((announcer) => !!announcer);
+  const gobgp = config.gobgp && gobgpDriver(options, config.gobgp);
+  const announcers = [bgp, dryBgp, bird, frr, exabgp, gobgp, kernel?.routes].filter(
+    (announcer) => !!announcer,
+  );
   let arp: ArpWatch | null = null;
   return {
     addresses: kernel?.addresses ?? null,
@@ -134,6 +142,23 @@ function exabgpDriver(options: AnnouncersOptions, config: ExabgpConfig): Announc
   return new ExabgpAnnouncer({config, open: standardPipe, onEnd, journal, allowed, clock, emit});
 }
 
+function gobgpDriver(
+  {allowed, bootId, clock, config: {stateDir}, dryRun, emit}: AnnouncersOptions,
+  config: GobgpConfig,
+): Announcer {
+  if (dryRun === 'all') return dryRoutes('gobgp', emit);
+  const journal = openJournal(join(stateDir, 'gobgp.journal'), bootId);
+  return new GobgpAnnouncer({
+    config,
+    connect: connectPort,
+    exec: systemExec,
+    journal,
+    allowed,
+    clock,
+    emit,
+  });
+}
+
 /** Says, or sees to it, that no host answers ARP for an address that several hosts hold. */
 function arpFor({bootId, config, emit, network}: AnnouncersOptions): ArpWatch {
   const journal = openJournal(join(config.stateDir, 'arp.journal'), bootId);
@@ -141,7 +166,7 @@ function arpFor({bootId, config, emit, network}: AnnouncersOptions): ArpWatch {
 }
 
 function bgpSpeaker(
-  {allowed, clock, emit, isOurs, network, routerId}: AnnouncersOptions,
+  {allowed, clock, emit, isOurs, lifeBefore, network, routerId}: AnnouncersOptions,
   config: NonNullable<Config['bgp']>,
 ): BgpAnnouncer {
   if (routerId === null) throw new Error('the embedded speaker has no router id');
@@ -153,6 +178,7 @@ function bgpSpeaker(
     network,
     connector: peerConnector,
     bfd: new BfdClient({clock, emit}),
+    ...(lifeBefore && {lifeBefore}),
     clock,
     emit,
   });

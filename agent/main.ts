@@ -25,7 +25,7 @@ import {fileOutput, standardError, standardOutput} from './io/output.js';
 import {catchSignals, type Signals} from './io/signals.js';
 import {usesColor} from './io/terminal.js';
 import {version} from './io/version.js';
-import type {Emit, IpAddress} from './types.js';
+import type {Emit, IpAddress, Prefix} from './types.js';
 
 export interface RunOptions {
   readonly configFile?: string;
@@ -93,7 +93,8 @@ async function run(
   const life = dryRun === 'all' ? dryLife(config.stateDir) : beginLife({...config, version, bootId, clock});
   // A start that fails leaves what it found: the next one may adopt what this one might have.
   let ending: 'withdraw' | 'keep' = life.adopt ? 'keep' : 'withdraw';
-  stops.push(() => life.end(ending));
+  let left: readonly Prefix[] | undefined;
+  stops.push(() => life.end(ending, left));
 
   const client = new NetlinkClient({open: openNetlinkSocket, clock});
   stops.push(() => client.stop());
@@ -110,6 +111,7 @@ async function run(
     configFile,
     dryRun,
     adopt: life.adopt,
+    lifeBefore: life.before,
     routerId,
     bootId,
     network,
@@ -163,6 +165,7 @@ async function run(
     'info',
     ending === 'keep' ? 'stopping: routes and addresses stay' : 'stopping: withdrawing all routes',
   );
+  left = daemon.addresses;
   await daemon.stop(ending);
   note(emit, 'info', 'stopped');
   return code;

@@ -342,6 +342,22 @@ export interface PeerSnapshot {
   readonly lastError: string | null;
   /** Its BFD session; absent where none is configured. */
   readonly bfd?: BfdWord;
+  /** Absent where it is not configured. */
+  readonly gracefulRestart?: PeerRestart;
+}
+
+/** Graceful restart with a peer (RFC 4724). */
+export interface PeerRestart {
+  /** As we advertise them; 0: not at all. */
+  readonly restartTimeMs: number;
+  readonly longLivedMs: number;
+  /** Whether the peer does it too; null without a session. */
+  readonly negotiated: boolean | null;
+  /** Whether it does so after a NOTIFICATION (RFC 8538), and for the long-lived time (RFC 9494). */
+  readonly notification: boolean;
+  readonly longLived: boolean;
+  /** Families whose End-of-RIB went out in the present session: what was stale is gone. */
+  readonly endOfRib: readonly IpFamily[];
 }
 
 // ---------------------------------------------------------------------------------------------

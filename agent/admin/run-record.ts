@@ -6,6 +6,7 @@
 import {join} from 'node:path';
 import {z} from 'zod';
 import {readFileIfThere, writeFileAtomic} from '../io/state-file.js';
+import {parsePrefix} from '../lib/prefix.js';
 
 const schema = z.object({
   /** The kernel's boot id: after a reboot nothing that was installed is left. */
@@ -16,6 +17,8 @@ const schema = z.object({
   stop: z.enum(['running', 'withdraw', 'keep', 'restart']),
   /** ISO 8601. */
   at: z.string(),
+  /** What it left on the interface on purpose. */
+  addresses: z.array(z.string().transform(parsePrefix)).optional(),
 });
 
 export type RunRecord = Readonly<z.infer<typeof schema>>;

@@ -1,11 +1,11 @@
 /** One peer of the embedded speaker: its session, what it is to have, and what is said about it. */
 
 import type {Bfd, BfdHandle} from '../bfd/bfd.js';
-import type {BfdTimers} from '../bfd/fsm-types.js';
-import type {BfdChange, BfdTarget} from '../bfd/messages.js';
+import type {BfdChange} from '../bfd/messages.js';
 import {AdjRibOut, type Standing} from '../bgp/adj-out.js';
 import {Session} from '../bgp/session.js';
 import type {Notification, Update} from '../bgp/wire/message.js';
+import type {Preserved} from '../bgp/wire/negotiate.js';
 import type {BfdConfig, PeerConfig} from '../config/types.js';
 import type {Ends, PeerConnector} from '../io/peer-socket.js';
 import {familyOf} from '../lib/prefix.js';
@@ -22,10 +22,14 @@ import type {
   Route,
   ServiceName,
 } from '../types.js';
+import {isSameBfd, targetOf, timersOf} from './bgp-peer-bfd.js';
+import {describeRestart, inSeconds} from './bgp-peer-restart.js';
 import {interfaceOf, type NextHops, selfNextHops} from './next-hop.js';
 
 export interface BgpPeerOptions {
   readonly config: PeerConfig;
+  /** What the peer may hold from before this object began. */
+  readonly preserved: Preserved;
   readonly routerId: IpAddress;
   readonly connector: PeerConnector;
   readonly bfd: Bfd;
@@ -60,16 +64,24 @@ export class BgpPeer {
   constructor(options: BgpPeerOptions) {
     const {clock, config, connector, encode, random, routerId} = options;
     const {address, families, holdTimeMs, localAddress, localAs, password, port, remoteAs} = config;
+    const gracefulRestart = config.gracefulRestart && inSeconds(config.gracefulRestart);
     this.#options = options;
     this.#config = config;
     this.#out = new AdjRibOut(encode);
     this.#session = new Session({
       settings: {
-        local: {as: localAs, id: routerId, holdTimeS: Math.round(holdTimeMs / 1000), families},
+        local: {
+          as: localAs,
+          id: routerId,
+          holdTimeS: Math.round(holdTimeMs / 1000),
+          families,
+          ...(gracefulRestart && {gracefulRestart}),
+        },
         remoteAs,
         connectRetryMs: config.connectRetryMs,
         passive: false,
       },
+      preserved: options.preserved,
       clock,
       random,
       out: this.#out,
@@ -110,6 +122,11 @@ export class BgpPeer {
     this.#out.put(prefix, route);
   }
 
+  /** An earlier life, or another session, may have announced it; it is not wanted now. Goes out with the next `flush`. */
+  lapse(prefix: Prefix): void {
+    if (this.#config.gracefulRestart) this.#out.lapse(prefix);
+  }
+
   /** Sends what is due; behind a complete set also End-of-RIB. */
   flush(isComplete: boolean): void {
     this.#out.complete(isComplete);
@@ -142,6 +159,31 @@ export class BgpPeer {
 
   /** For good. Resolves when the peer has closed its side too, or was given up on. */
   async stop(notification: Notification): Promise<void> {
+    await this.#end(notification);
+  }
+
+  /** For good, too, but without a word where the peer keeps what it has: a NOTIFICATION would end that (RFC 4724 §4.2). */
+  async leave(notification: Notification): Promise<void> {
+    if (this.isEstablished && !this.keepsRoutes) {
+      this.#note(
+        `peer ${this.name} does not keep what is announced to it: graceful restart was not agreed on`,
+      );
+    }
+    await this.#end(this.keepsRoutes ? null : notification);
+  }
+
+  /** Whether the peer keeps what it has when the session ends, as far as it has told. */
+  get keepsRoutes(): boolean {
+    if (!this.#config.gracefulRestart) return false;
+    return !this.isEstablished || this.#session.negotiated?.gracefulRestart != null;
+  }
+
+  /** What it may have of the present session when the next one begins. */
+  get preserved(): Preserved {
+    return {restarted: false, forwarding: this.#config.families};
+  }
+
+  async #end(notification: Notification | null): Promise<void> {
     this.#stopped = true;
     await this.#session.stop(notification);
     await this.#bfd?.close();
@@ -206,6 +248,9 @@ export class BgpPeer {
       received,
       lastError,
       ...(this.#bfd && {bfd: this.#bfd.state}),
+      ...(this.#config.gracefulRestart && {
+        gracefulRestart: describeRestart(this.#config.gracefulRestart, this.#session, this.#out.unended),
+      }),
     };
   }
 
@@ -236,7 +281,21 @@ export class BgpPeer {
       fields: {peer: this.name, from, to, ...(reason !== null && {reason})},
     });
     // RFC 5882 §3.2: a session that is down by hand says nothing about the path.
-    if (!isUp && !byHand) this.#session.fail({cause: 'bfd-down', reason: reason ?? to});
+    if (!isUp && !byHand) this.#onPathDown(reason ?? to);
+  }
+
+  #onPathDown(reason: string): void {
+    const {bfd, gracefulRestart} = this.#config;
+    if (!bfd?.graceful || !gracefulRestart || !this.isEstablished) {
+      this.#session.fail({cause: 'bfd-down', reason});
+    } else if (this.keepsRoutes) {
+      this.#session.leave(`BFD down: ${reason}`);
+    } else {
+      this.#note(
+        `peer ${this.name} does not keep its routes while bfd is down: graceful restart was not agreed on`,
+      );
+      this.#session.fail({cause: 'bfd-down', reason});
+    }
   }
 
   #onState(from: PeerWord, to: PeerWord, reason: string | null): void {
@@ -246,6 +305,11 @@ export class BgpPeer {
       this.#complained.clear();
       this.#complainedOfUpdates = false;
       this.#complainOfNextHops();
+      if (!this.keepsRoutes && this.#config.gracefulRestart) {
+        this.#note(
+          `peer ${this.name} does no graceful restart: what is announced to it goes with the session`,
+        );
+      }
     }
     if (from === 'established' || (to === 'established' && this.#out.lacksPath)) onChange();
   }
@@ -309,21 +373,4 @@ export class BgpPeer {
 function ttlTo({localAs, multihop, remoteAs}: PeerConfig): number {
   const isInternal = remoteAs === 'internal' || remoteAs === localAs;
   return multihop ?? (isInternal ? multihopTtl : 1);
-}
-
-/** RFC 5881 §4, RFC 5883 §5. */
-const bfdPorts = {single: 3784, multihop: 4784} as const;
-
-function targetOf({address, localAddress}: PeerConfig, bfd: BfdConfig): BfdTarget {
-  const {minimumTtl, mode, passive} = bfd;
-  return {address, localAddress, port: bfdPorts[mode], timers: timersOf(bfd), passive, minimumTtl};
-}
-
-function timersOf({detectMultiplier, receiveIntervalMs, transmitIntervalMs}: BfdConfig): BfdTimers {
-  return {transmitMs: transmitIntervalMs, receiveMs: receiveIntervalMs, detectMultiplier};
-}
-
-/** Whether only the timers differ. */
-function isSameBfd(a: BfdConfig, b: BfdConfig): boolean {
-  return a.mode === b.mode && a.passive === b.passive && a.minimumTtl === b.minimumTtl;
 }

@@ -4,13 +4,16 @@
  * the bytes of its withdrawal were taken by the sockets. A prefix that no peer is there for stays pending.
  */
 
+import type {LifeBefore} from '../admin/life.js';
 import type {Bfd} from '../bfd/bfd.js';
 import {CeaseSubcode} from '../bgp/wire/iana.js';
+import {nothingPreserved, type Preserved} from '../bgp/wire/negotiate.js';
 import {nlriOf} from '../bgp/wire/nlri.js';
 import {cease} from '../bgp/wire/notification.js';
 import type {BgpConfig, PeerConfig} from '../config/types.js';
 import type {PeerConnector} from '../io/peer-socket.js';
 import {remember} from '../lib/collections.js';
+import {familyOf, hostPrefix} from '../lib/prefix.js';
 import type {
   Announcer,
   AnnouncerEvent,
@@ -39,14 +42,16 @@ export interface BgpAnnouncerOptions {
   readonly network: HostNetwork;
   readonly connector: PeerConnector;
   readonly bfd: Bfd;
+  /** Absent: peers hold nothing from before this process began. */
+  readonly lifeBefore?: LifeBefore;
   readonly clock: Clock;
   readonly emit: Emit;
   /** In [0, 1). */
   readonly random?: () => number;
 }
 
-/** So long the last withdrawals may take when stopping. */
-const WITHDRAW_MS = 2_000;
+/** So long what is due may take when stopping. */
+const LAST_WORDS_MS = 2_000;
 const STOP_TEXT = 'eip-health stops';
 
 export class BgpAnnouncer implements Announcer {
@@ -72,7 +77,10 @@ export class BgpAnnouncer implements Announcer {
 
   constructor(options: BgpAnnouncerOptions) {
     this.#options = options;
-    this.#peers = new Map(options.config.peers.map((config) => [config.name, this.#peerFor(config)]));
+    const preserved = preservedBy(options);
+    this.#peers = new Map(
+      options.config.peers.map((config) => [config.name, this.#peerFor(config, preserved)]),
+    );
   }
 
   /** Begins to connect. */
@@ -86,6 +94,7 @@ export class BgpAnnouncer implements Announcer {
   }
 
   set(desired: Desired<Route>): void {
+    const {adopt} = this.#desired;
     this.#desired = desired;
     const touched = this.#routes.set(desired.items);
     for (const prefix of touched) {
@@ -93,19 +102,23 @@ export class BgpAnnouncer implements Announcer {
       this.#failed.delete(prefix);
       this.#handOut(prefix);
     }
+    // Its service has settled down: what peers hold of the life before goes now, the rest with End-of-RIB.
+    for (const prefix of adopt) {
+      if (desired.adopt.has(prefix) || this.#routes.has(prefix)) continue;
+      for (const peer of this.#peers.values()) peer.lapse(prefix);
+    }
     this.#flush();
     this.#settleSoon(touched);
   }
 
-  /** `keep` cannot keep what the peers have (that takes graceful restart): the sessions end all the same. */
+  /** `keep`: peers that agreed to graceful restart keep what they have; for the others it ends with the session. */
   async stop(mode: 'withdraw' | 'keep'): Promise<void> {
     const peers = [...this.#peers.values()];
     this.#cancelNetwork();
-    if (mode === 'withdraw') {
-      this.set({items: [], adopt: new Set(), complete: true});
-      await this.#atMost(WITHDRAW_MS, Promise.all(peers.map((peer) => peer.sent())));
-    }
-    await Promise.all(peers.map((peer) => peer.stop(cease(CeaseSubcode.administrativeShutdown, STOP_TEXT))));
+    if (mode === 'withdraw') this.set({items: [], adopt: new Set(), complete: true});
+    await this.#atMost(LAST_WORDS_MS, Promise.all(peers.map((peer) => peer.sent())));
+    const farewell = cease(CeaseSubcode.administrativeShutdown, STOP_TEXT);
+    await Promise.all(peers.map((peer) => (mode === 'keep' ? peer.leave(farewell) : peer.stop(farewell))));
   }
 
   /** Takes a new configuration. Only what the peer must learn from an OPEN, or the socket, bounces a session. */
@@ -121,8 +134,11 @@ export class BgpAnnouncer implements Announcer {
         after.set(next.name, peer);
         continue;
       }
-      if (peer) ending.push(peer.stop(cease(CeaseSubcode.otherConfigurationChange)));
-      const newcomer = this.#peerFor(next);
+      const keeper = peer && keepsAcross(peer, next) ? peer : null;
+      const newcomer = this.#peerFor(next, keeper?.preserved ?? nothingPreserved);
+      for (const prefix of keeper?.prefixes() ?? []) newcomer.lapse(prefix);
+      const farewell = cease(CeaseSubcode.otherConfigurationChange);
+      if (peer) ending.push(keeper ? keeper.leave(farewell) : peer.stop(farewell));
       newcomers.push(newcomer);
       after.set(next.name, newcomer);
     }
@@ -167,10 +183,11 @@ export class BgpAnnouncer implements Announcer {
     return () => this.#listeners.delete(listener);
   }
 
-  #peerFor(config: PeerConfig): BgpPeer {
+  #peerFor(config: PeerConfig, preserved: Preserved): BgpPeer {
     const {bfd, clock, connector, emit, isOurs, network, random = Math.random, routerId} = this.#options;
     return new BgpPeer({
       config,
+      preserved,
       routerId,
       connector,
       bfd,
@@ -281,6 +298,29 @@ function unreachable(prefix: Prefix, peers: readonly BgpPeer[]): string | null {
   return stuck.map((peer) => peer.shortfall(prefix)).join('; ');
 }
 
+/** The forwarding state of a family is preserved while every address is there that the life before left. */
+function preservedBy({lifeBefore, network}: BgpAnnouncerOptions): Preserved {
+  if (!lifeBefore) return nothingPreserved;
+  const here = new Set(network.addresses().map(({address}) => hostPrefix(address)));
+  const lost = new Set(lifeBefore.addresses.filter((prefix) => !here.has(prefix)).map(familyOf));
+  const forwarding = (['ipv4', 'ipv6'] as const).filter((family) => lifeBefore.adopted && !lost.has(family));
+  return {restarted: true, forwarding};
+}
+
+/** Whether the peer keeps what it has over a change of the session: it is the same neighbor to it, and agrees to. */
+function keepsAcross(peer: BgpPeer, next: PeerConfig): boolean {
+  const {address, localAddress, localAs, remoteAs} = peer.config;
+  return (
+    peer.isEstablished &&
+    peer.keepsRoutes &&
+    next.gracefulRestart !== undefined &&
+    address === next.address &&
+    localAddress === next.localAddress &&
+    localAs === next.localAs &&
+    remoteAs === next.remoteAs
+  );
+}
+
 /** What bounces a session when it changes (CONTRACT "Reload"). */
 function isSameSession(a: PeerConfig, b: PeerConfig): boolean {
   return (
@@ -292,6 +332,8 @@ function isSameSession(a: PeerConfig, b: PeerConfig): boolean {
     (a.password === null ? b.password === null : a.password.equals(b.password)) &&
     a.families.join() === b.families.join() &&
     a.holdTimeMs === b.holdTimeMs &&
-    a.multihop === b.multihop
+    a.multihop === b.multihop &&
+    a.gracefulRestart?.restartTimeMs === b.gracefulRestart?.restartTimeMs &&
+    a.gracefulRestart?.longLivedMs === b.gracefulRestart?.longLivedMs
   );
 }

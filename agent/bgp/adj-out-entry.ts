@@ -22,6 +22,8 @@ export interface Entry {
   underWay: number;
   /** To be sent although the peer has it: it asked for a refresh. */
   again: boolean;
+  /** The peer may have it from a session before, or from an earlier life (RFC 4724 §4.2). */
+  stale: boolean;
 }
 
 /** All prefixes of one family with equal attributes. */
@@ -49,6 +51,7 @@ export function newEntry(prefix: Prefix, nlri: Uint8Array): Entry {
     taken: null,
     underWay: 0,
     again: false,
+    stale: false,
   };
 }
 
@@ -57,8 +60,8 @@ export function newGroup(key: string, like: Route, family: IpFamily, path: Path 
 }
 
 /** Whether the peer has it, or may have it once what is under way has arrived. */
-export function isHeld({handed, taken, underWay}: Entry): boolean {
-  return taken !== null || handed !== null || underWay > 0;
+export function isHeld({handed, queue, stale, taken, underWay}: Entry): boolean {
+  return taken !== null || handed !== null || underWay > 0 || (stale && queue !== null);
 }
 
 /** Takes entries off a queue until they make up `limit` octets of NLRI. */

@@ -3,6 +3,7 @@
  * second into the first. Nothing here writes: `next` gives the bytes, `taken` is told when the socket took them.
  */
 
+import {familyOf} from '../lib/prefix.js';
 import type {IpAddress, IpFamily, Prefix, Route, ServiceName} from '../types.js';
 import {type Entry, type Group, isHeld, newEntry, take} from './adj-out-entry.js';
 import {Groups} from './adj-out-groups.js';
@@ -79,21 +80,39 @@ export class AdjRibOut {
     this.#complete = isComplete;
   }
 
-  /** A session begins: the peer has nothing. */
+  /**
+   * An earlier life may have announced it, and this one does not: a peer that still has it is told so. What it is told
+   * nothing of goes at its end with End-of-RIB, which waits for every service there is.
+   */
+  lapse(prefix: Prefix): void {
+    const known = this.#entries.get(prefix);
+    if (known?.route || (this.#facts && !this.#mayBeStale(familyOf(prefix), this.#facts))) return;
+    const entry = known ?? this.#add(prefix);
+    entry.stale = true;
+    this.#place(entry);
+  }
+
+  /** A session begins: the peer has nothing, or, after graceful restart, what is stale. */
   up(facts: PeerFacts): void {
     this.#facts = facts;
     this.#endOfRibDue.clear();
     for (const family of facts.negotiated.families) this.#endOfRibDue.add(family);
     this.#groups.meet(facts);
-    for (const entry of this.#entries.values()) this.#place(entry);
+    for (const entry of this.#entries.values()) {
+      entry.stale &&= this.#mayBeStale(entry.family, facts);
+      this.#place(entry);
+      this.#forgetIfGone(entry);
+    }
   }
 
-  /** The session is over, and with it all that the peer had. */
+  /** The session is over, and with it all that the peer had, unless it agreed to keep it. */
   down(): void {
+    const isKept = this.#facts?.negotiated.gracefulRestart != null;
     this.#facts = null;
     this.#groups.meet(null);
     this.#announced = 0;
     for (const entry of this.#entries.values()) {
+      entry.stale = isKept && isHeld(entry);
       this.#unqueue(entry);
       entry.handed = null;
       entry.taken = null;
@@ -151,6 +170,7 @@ export class AdjRibOut {
       }
       if (this.#complete && this.#busy[family].size === 0 && this.#endOfRibDue.delete(family)) {
         emit(endOfRib(family));
+        this.#refreshed(family);
       }
     }
     return messages.length === 0 ? null : {messages, withdrawn, announced};
@@ -218,8 +238,29 @@ export class AdjRibOut {
   }
 
   /** Prefixes that are wanted, withdrawn or announced, in no particular order. */
-  prefixes(): IterableIterator<Prefix> {
-    return this.#entries.keys();
+  *prefixes(): IterableIterator<Prefix> {
+    for (const entry of this.#entries.values()) if (entry.route || isHeld(entry)) yield entry.prefix;
+  }
+
+  /** Families whose End-of-RIB is still to come in the present session. */
+  get unended(): readonly IpFamily[] {
+    return this.#facts ? [...this.#endOfRibDue] : [];
+  }
+
+  /** Whether the peer of a session may hold what was not announced in it: until its End-of-RIB (RFC 4724 §4.2). */
+  #mayBeStale(family: IpFamily, {negotiated}: PeerFacts): boolean {
+    return negotiated.gracefulRestart !== null && this.#endOfRibDue.has(family);
+  }
+
+  /** Behind End-of-RIB the peer has what was announced in this session, and nothing else. */
+  #refreshed(family: IpFamily): void {
+    if (!this.#facts?.negotiated.gracefulRestart) return;
+    for (const entry of this.#entries.values()) {
+      if (entry.family !== family || !entry.stale) continue;
+      entry.stale = false;
+      this.#place(entry);
+      this.#forgetIfGone(entry);
+    }
   }
 
   #add(prefix: Prefix): Entry {
@@ -260,7 +301,7 @@ export class AdjRibOut {
     const {group} = entry;
     const path = group && typeof group.path !== 'string' ? group.path : null;
     if (!path || !group) {
-      if (entry.handed) this.#withdraws[entry.family].push(entry);
+      if (entry.handed || entry.stale) this.#withdraws[entry.family].push(entry);
     } else if (entry.handed !== path || entry.again) {
       group.queue.push(entry);
       this.#busy[group.family].add(group);
@@ -274,7 +315,7 @@ export class AdjRibOut {
   }
 
   #forgetIfGone(entry: Entry): void {
-    if (!entry.route && !isHeld(entry)) this.#entries.delete(entry.prefix);
+    if (!entry.route && !isHeld(entry) && !entry.stale) this.#entries.delete(entry.prefix);
   }
 }
 
@@ -284,5 +325,6 @@ function handOut(entries: readonly Entry[], path: Path | null): void {
     entry.handed = path;
     entry.underWay++;
     entry.again = false;
+    entry.stale = false;
   }
 }

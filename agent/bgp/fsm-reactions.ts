@@ -8,7 +8,7 @@ import {describeFault, toNotification, type WireFault} from './wire/fault.js';
 import {ErrorCode, MessageType} from './wire/iana.js';
 import type {Message, Negotiated, Notification} from './wire/message.js';
 import {localOpen} from './wire/negotiate.js';
-import {describeNotification} from './wire/notification.js';
+import {describeNotification, hardReset, isFinal} from './wire/notification.js';
 
 /** One event in one state, with what the table says about it. */
 export interface Happening {
@@ -77,7 +77,7 @@ export const reactions: Record<Reaction, (happening: Happening) => Step> = {
   'send-open': (happening) =>
     move(happening, happening.peer, [
       clear('connect-retry'),
-      {kind: 'send', message: localOpen(happening.peer.settings.local)},
+      {kind: 'send', message: localOpen(happening.peer.settings.local, happening.peer.preserved)},
       set('hold', OPEN_HOLD_MS),
     ]),
 
@@ -91,7 +91,14 @@ export const reactions: Record<Reaction, (happening: Happening) => Step> = {
   },
 
   establish: (happening) => {
-    const peer = {...happening.peer, establishedAt: happening.moment.now, lastError: null};
+    const {families} = happening.peer.settings.local;
+    const peer = {
+      ...happening.peer,
+      establishedAt: happening.moment.now,
+      lastError: null,
+      // When this session is lost nothing was restarted here, and what was announced is still served.
+      preserved: {restarted: false, forwarding: families},
+    };
     return move(happening, peer, [...hold(peer), ...sendHold(peer)]);
   },
 
@@ -111,6 +118,7 @@ export const reactions: Record<Reaction, (happening: Happening) => Step> = {
       reason: null,
       notification: event.kind === 'stop' ? event.notification : null,
       retryMs: null,
+      drain: true,
     }),
 
   'report-hold-expired': (happening) => report(happening, {cause: 'hold-timer-expired'}),
@@ -174,7 +182,7 @@ function fail({peer, moment}: Happening, reason: string, notification: Notificat
   const after = failed(wasStable ? {...peer, failures: 0} : peer, reason);
   // A passive peer waits for its next connection, not for a time.
   const wait = peer.settings.passive ? null : retryMs(after, moment);
-  return enterIdle(after, {reason, notification, retryMs: wait});
+  return enterIdle(after, {reason, notification, retryMs: wait, drain: notification !== null});
 }
 
 /** The one way into Idle: whatever ran is stopped, whatever was open is closed. */
@@ -184,12 +192,16 @@ function enterIdle(
     readonly reason: string | null;
     readonly notification: Notification | null;
     readonly retryMs: number | null;
+    /** Whether what was sent is given time to arrive. */
+    readonly drain: boolean;
   },
 ): Step {
   const actions: PeerAction[] = timers.map(clear);
   const hasConnection = peer.state !== 'idle' && peer.state !== 'connect' && peer.state !== 'active';
-  if (hasConnection && end.notification) actions.push({kind: 'send', message: end.notification});
-  actions.push({kind: 'disconnect', drain: hasConnection && end.notification !== null});
+  if (hasConnection && end.notification) {
+    actions.push({kind: 'send', message: asMeant(end.notification, peer.negotiated)});
+  }
+  actions.push({kind: 'disconnect', drain: hasConnection && end.drain});
   if (peer.state !== 'idle') actions.push({kind: 'state', from: peer.state, to: 'idle', reason: end.reason});
   if (end.retryMs !== null) actions.push(set('idle-hold', end.retryMs));
   const failures = end.retryMs === null ? 0 : peer.failures;
@@ -202,6 +214,13 @@ function enterIdle(
     lastError: end.reason,
   };
   return {peer: idle, actions};
+}
+
+/** A peer that keeps routes behind a NOTIFICATION is told where it must not (RFC 8538 §4). */
+function asMeant(notification: Notification, negotiated: Negotiated | null): Notification {
+  return negotiated?.gracefulRestart?.notification && isFinal(notification)
+    ? hardReset(notification)
+    : notification;
 }
 
 function failed(peer: PeerState, reason: string): PeerState {

@@ -11,7 +11,7 @@ import type {
   RouteRefresh,
   Update,
 } from './wire/message.js';
-import type {LocalSide} from './wire/negotiate.js';
+import type {LocalSide, Preserved} from './wire/negotiate.js';
 
 /** RFC 4271 §10, §8.1.3 and RFC 9687 §4. */
 export type TimerName = 'connect-retry' | 'hold' | 'keepalive' | 'send-hold' | 'idle-hold';
@@ -34,6 +34,8 @@ export interface PeerState {
   readonly failures: number;
   /** From the two OPENs; null before the peer's came. */
   readonly negotiated: Negotiated | null;
+  /** What the peer may still hold from before, for the next OPEN. */
+  readonly preserved: Preserved;
   /** Monotonic milliseconds; null unless established. */
   readonly establishedAt: number | null;
   /** Why the last attempt or session ended; null once a session is established. */
@@ -42,8 +44,11 @@ export interface PeerState {
 
 export type PeerEvent =
   | {readonly kind: 'start'}
-  /** `notification`: the Cease that tells the peer why, where there is a session to tell it in. */
-  | {readonly kind: 'stop'; readonly notification: Notification}
+  /**
+   * `notification`: the Cease that tells the peer why, where there is a session to tell it in. null: the connection is
+   * closed without a word, which leaves a peer what it has where graceful restart was agreed on (RFC 4724 §4.2).
+   */
+  | {readonly kind: 'stop'; readonly notification: Notification | null}
   | {readonly kind: 'timer'; readonly timer: TimerName}
   /** The TCP connection is there, made or accepted. */
   | {readonly kind: 'connected'}
@@ -56,7 +61,7 @@ export type PeerEvent =
 
 export type PeerAction =
   | {readonly kind: 'connect'}
-  /** `drain`: half-close first, so that the NOTIFICATION before it arrives. */
+  /** `drain`: half-close first, so that what was sent before it arrives. */
   | {readonly kind: 'disconnect'; readonly drain: boolean}
   | {readonly kind: 'send'; readonly message: Open | Notification | Keepalive}
   | {readonly kind: 'set-timer'; readonly timer: TimerName; readonly ms: number}

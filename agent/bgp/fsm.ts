@@ -8,10 +8,19 @@ import {type Happening, reactions} from './fsm-reactions.js';
 import {cellOf} from './fsm-table.js';
 import type {Moment, PeerEvent, PeerSettings, PeerState, Step} from './fsm-types.js';
 import type {Open} from './wire/message.js';
-import {negotiate} from './wire/negotiate.js';
+import {negotiate, nothingPreserved, type Preserved} from './wire/negotiate.js';
 
-export function initialPeer(settings: PeerSettings): PeerState {
-  return {settings, state: 'idle', failures: 0, negotiated: null, establishedAt: null, lastError: null};
+/** `preserved`: what the peer may hold from an earlier life of this speaker. */
+export function initialPeer(settings: PeerSettings, preserved: Preserved = nothingPreserved): PeerState {
+  return {
+    settings,
+    state: 'idle',
+    failures: 0,
+    negotiated: null,
+    preserved,
+    establishedAt: null,
+    lastError: null,
+  };
 }
 
 /** What one event does to a peer, and what is to be done about it, in order. Never throws. */

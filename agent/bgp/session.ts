@@ -17,9 +17,12 @@ import type {WireFault} from './wire/fault.js';
 import {type Frame, Framer} from './wire/frame.js';
 import {familyFor} from './wire/iana.js';
 import type {Notification, RouteRefresh, Update} from './wire/message.js';
+import type {Preserved} from './wire/negotiate.js';
 
 export interface SessionOptions {
   readonly settings: PeerSettings;
+  /** What the peer may hold of an earlier life; absent: nothing. */
+  readonly preserved?: Preserved;
   readonly clock: Clock;
   /** In [0, 1). */
   readonly random: () => number;
@@ -65,9 +68,9 @@ export class Session {
   #received = 0;
 
   constructor(options: SessionOptions) {
-    const {settings, clock, out, handlers} = options;
+    const {settings, preserved, clock, out, handlers} = options;
     this.#options = options;
-    this.#peer = initialPeer(settings);
+    this.#peer = initialPeer(settings, preserved);
     this.#since = clock.wallMs();
     this.#outflow = new Outflow(out, handlers.news, clock);
     const timer = (name: TimerName) => new Deadline(clock, () => this.#happen({kind: 'timer', timer: name}));
@@ -145,8 +148,16 @@ export class Session {
     }
   }
 
-  /** Ends the session and all attempts. Resolves when the peer closed its side too, or was given up on after a second. */
-  async stop(notification: Notification): Promise<void> {
+  /** Closes the connection without a word: a peer that agreed to graceful restart keeps what it has. Begins anew by itself. */
+  leave(reason: string): void {
+    if (this.#connection) this.#happen({kind: 'closed', reason});
+  }
+
+  /**
+   * Ends the session and all attempts; `null` without a word. Resolves when the peer closed its side too, or was given
+   * up on after a second.
+   */
+  async stop(notification: Notification | null): Promise<void> {
     this.#happen({kind: 'stop', notification});
     await Promise.all(this.#draining);
   }

@@ -16,9 +16,10 @@ const bfdKeys = {
   mode: key(z.enum(['single', 'multihop'])),
   passive: key(flag),
   minimum_ttl: key(whole(1, 255)),
+  graceful: key(flag),
 } satisfies Keys;
 
-const laterKeys = ['authentication', 'graceful', 'strict'];
+const laterKeys = ['authentication', 'strict'];
 
 /** What `bfd:` says; `mode` and `minimumTtl` are null where they follow from the peer. */
 export type BfdKeys = Omit<BfdConfig, 'mode' | 'minimumTtl'> & {
@@ -33,6 +34,7 @@ const defaults: BfdKeys = {
   mode: null,
   passive: false,
   minimumTtl: null,
+  graceful: false,
 };
 
 /** Reads `true`, `false` or a mapping, in which what is absent stands as above it. */
@@ -51,6 +53,7 @@ export function readBfd(value: Value | undefined, above: BfdKeys | null): BfdKey
     mode: section.get('mode') ?? base.mode,
     passive: section.get('passive') ?? base.passive,
     minimumTtl: section.get('minimum_ttl') ?? base.minimumTtl,
+    graceful: section.get('graceful') ?? base.graceful,
   };
 }
 

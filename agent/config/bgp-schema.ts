@@ -6,6 +6,7 @@ import type {Community, IpAddress, IpFamily} from '../types.js';
 import {type BfdKeys, bfdFor, readBfd} from './bfd-schema.js';
 import {isWellKnown, parseCommunity} from './communities.js';
 import {type ConfigFiles, type Password, passwordKeys, readPassword} from './password.js';
+import {defaultRestart, type RestartKeys, readRestart, remarkOnIdle} from './restart-schema.js';
 import {type Keys, key, part, Section} from './section.js';
 import type {BgpConfig, PeerConfig} from './types.js';
 import type {Value} from './value.js';
@@ -25,6 +26,7 @@ const sharedKeys = {
   hold_time: key(holdTime),
   connect_retry: key(duration(100)),
   bfd: part(),
+  graceful_restart: part(),
   ...passwordKeys,
 } satisfies Keys;
 
@@ -47,7 +49,7 @@ const peerKeys = {
 };
 
 const laterKeys = [
-  ...['listen', 'passive', 'range', 'interface', 'vrf', 'ttl_security', 'graceful_restart', 'role'],
+  ...['listen', 'passive', 'range', 'interface', 'vrf', 'ttl_security', 'role'],
   ...['link_bandwidth', 'delay_open', 'dscp', 'authentication', 'maintenance'],
 ];
 
@@ -60,6 +62,7 @@ interface Inherited {
   readonly connectRetryMs: number;
   readonly password: Password | null;
   readonly bfd: BfdKeys | null;
+  readonly restart: RestartKeys;
 }
 
 /** The main file's `bgp:` block; what is wrong in it is reported and left out. */
@@ -88,8 +91,13 @@ export function readBgp(value: Value, mainFile: string, files: ConfigFiles): Bgp
     connectRetryMs: 5000,
     password: null,
     bfd: null,
+    restart: defaultRestart,
   });
   const peers = readPeers(section.get('peers'), (peer) => readPeer(peer, shared, mainFile, files));
+  remarkOnIdle(
+    section.get('graceful_restart'),
+    peers.some(({gracefulRestart}) => gracefulRestart),
+  );
   const communities = readAliases(section.get('communities'));
   if (shared.localAs === undefined) return undefined;
   const {localAddress4: localAddress, localAddress6} = shared;
@@ -120,6 +128,7 @@ function readShared(
     connectRetryMs: section.get('connect_retry') ?? above.connectRetryMs,
     password: readPassword(section, mainFile, files) ?? above.password,
     bfd: readBfd(section.get('bfd'), above.bfd),
+    restart: readRestart(section.get('graceful_restart'), above.restart),
   };
 }
 
@@ -174,6 +183,13 @@ function readPeer(
   if (section.has('bfd') && bfd?.mode === 'single' && own.bfd?.minimumTtl != null) {
     section.at('bfd').error('`minimum_ttl` is for multihop: single hop takes a TTL of 255 only (RFC 5881)');
   }
+  const {enabled: restarts, restartTimeMs, longLivedMs} = own.restart;
+  remarkOnIdle(section.get('graceful_restart'), restarts);
+  if (bfd?.graceful && !restarts) {
+    section
+      .at('bfd')
+      .warning('`graceful` has no effect without `graceful_restart: true`: routes go when BFD goes down');
+  }
   return {
     name: section.get('name') ?? peer,
     address: peer,
@@ -190,6 +206,7 @@ function readPeer(
     holdTimeMs: own.holdTimeMs,
     connectRetryMs: own.connectRetryMs,
     ...(bfd && {bfd}),
+    ...(restarts && {gracefulRestart: {restartTimeMs, longLivedMs}}),
     position: section.at('address').position,
   };
 }

@@ -11,9 +11,12 @@ import type {ExabgpConfig} from './exabgp.js';
 import {readExabgp} from './exabgp-schema.js';
 import type {FrrConfig} from './frr.js';
 import {readFrr} from './frr-schema.js';
+import type {GobgpConfig} from './gobgp.js';
+import {readGobgp} from './gobgp-schema.js';
 import {readKernel} from './kernel-schema.js';
 import type {ConfigFiles} from './password.js';
 import {wholeFile} from './report.js';
+import {shortestRestartMs} from './restart-schema.js';
 import {key, part, Section} from './section.js';
 import {readSyslog} from './syslog-schema.js';
 import {builtInPacing, type Pacing, readDefaults} from './timing.js';
@@ -29,6 +32,7 @@ export interface MainParts {
   readonly bird: BirdConfig | null | undefined;
   readonly frr: FrrConfig | null | undefined;
   readonly exabgp: ExabgpConfig | null | undefined;
+  readonly gobgp: GobgpConfig | null | undefined;
   readonly stopTimeoutMs: number | undefined;
   readonly pacing: Pacing;
 }
@@ -41,6 +45,7 @@ export const unknownMain: MainParts = {
   bird: undefined,
   frr: undefined,
   exabgp: undefined,
+  gobgp: undefined,
   stopTimeoutMs: undefined,
   pacing: builtInPacing,
 };
@@ -64,13 +69,14 @@ const mainKeys = {
   bird: part(),
   frr: part(),
   exabgp: part(),
+  gobgp: part(),
 };
 
 /** Every key of the main document. */
 export const mainKeyNames = Object.keys(mainKeys);
 
 const laterKeys = [
-  ...['gobgp', 'metrics', 'guard', 'canary', 'web', 'watch', 'allow_insecure_scripts'],
+  ...['metrics', 'guard', 'canary', 'web', 'watch', 'allow_insecure_scripts'],
   'maintenance',
 ];
 
@@ -82,7 +88,9 @@ const elsewhere: Readonly<Record<string, string>> = {
     ['interval', 'fast_interval', 'timeout', 'rise', 'fall'].map((name) => [name, inDefaults]),
   ),
   ...Object.fromEntries(
-    ['local_as', 'local_address', 'hold_time', 'peers', 'communities', 'bfd'].map((name) => [name, inBgp]),
+    ['local_as', 'local_address', 'hold_time', 'peers', 'communities', 'bfd', 'graceful_restart'].map(
+      (name) => [name, inBgp],
+    ),
   ),
   ...Object.fromEntries(
     ['name', 'prefixes', 'check', 'checks', 'announce', 'services'].map((name) => [name, inOwnFile]),
@@ -101,6 +109,7 @@ export function readMain(
   const bird = soundly(section, 'bird', section.get('bird'), (given) => readBird(given, folder));
   const frr = soundly(section, 'frr', section.get('frr'), (given) => readFrr(given, folder));
   const exabgp = soundly(section, 'exabgp', section.get('exabgp'), readExabgp);
+  const gobgp = soundly(section, 'gobgp', section.get('gobgp'), (given) => readGobgp(given, folder));
   const kernel = soundly(section, 'kernel', section.get('kernel'), readKernel);
   const allow = soundly(section, 'allow', section.get('allow'), readAllow);
   const [defaults, log] = [section.get('defaults'), section.get('log')];
@@ -124,11 +133,12 @@ export function readMain(
     bird: bird ?? null,
     frr: frr ?? null,
     exabgp: exabgp ?? null,
+    gobgp: gobgp ?? null,
   };
   const pacing = defaults ? readDefaults(defaults) : builtInPacing;
   checkMain(section, config);
   const stopTimeoutMs = section.isSound('stop_timeout') ? config.stopTimeoutMs : undefined;
-  return {config, parts: {allow, kernel, bgp, bird, frr, exabgp, stopTimeoutMs, pacing}};
+  return {config, parts: {allow, kernel, bgp, bird, frr, exabgp, gobgp, stopTimeoutMs, pacing}};
 }
 
 type MainSection = Section<typeof mainKeys>;
@@ -172,17 +182,28 @@ function checkMain(section: MainSection, config: Omit<Config, 'services'>): void
       .at('control_socket')
       .error(`the path has ${bytes} bytes, and a socket's at most ${maxSocketPath}`);
   }
-  if (config.onStop === 'keep' && section.has('bgp')) {
+  const losing = (config.bgp?.peers ?? []).filter(({gracefulRestart}) => !gracefulRestart);
+  if (config.onStop === 'keep' && losing.length > 0) {
+    const names = losing.map(({name}) => name).join(', ');
     section
       .at('on_stop')
-      .warning('the embedded speaker cannot keep its routes without graceful restart: they go when it stops');
+      .warning(`without \`graceful_restart: true\` a stop ends what is announced to ${names} all the same`);
+  }
+  const restartMs = shortestRestartMs(config.bgp);
+  if (restartMs !== null && config.settleTimeoutMs > restartMs) {
+    const [settle, restart] = [config.settleTimeoutMs, restartMs].map(formatDuration);
+    section
+      .at('settle_timeout')
+      .warning(
+        `${settle} is longer than the \`restart_time\` of ${restart}: after a restart peers may drop routes of services that have not settled`,
+      );
   }
   if (
-    !['bgp', 'bird', 'frr', 'exabgp', 'kernel'].some((name) => section.has(name as 'bgp')) &&
+    !['bgp', 'bird', 'frr', 'exabgp', 'gobgp', 'kernel'].some((name) => section.has(name as 'bgp')) &&
     section.value.isMapping
   ) {
     section.value.warning(
-      'none of `bgp`, `bird`, `frr`, `exabgp` and `kernel` is configured: nothing will be announced',
+      'none of `bgp`, `bird`, `frr`, `exabgp`, `gobgp` and `kernel` is configured: nothing will be announced',
     );
   }
   const {stepTimeoutMs, stopTimeoutMs} = config;

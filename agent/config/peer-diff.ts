@@ -1,7 +1,7 @@
 import {formatDuration} from '../lib/duration.js';
 import {familyOf} from '../lib/prefix.js';
 import {type Change, changeOf} from './change.js';
-import type {BfdConfig, PeerConfig} from './types.js';
+import type {BfdConfig, GracefulRestartConfig, PeerConfig} from './types.js';
 
 export interface PeerChange {
   readonly name: string;
@@ -20,6 +20,7 @@ const bouncingKeys: Readonly<Record<string, (peer: PeerConfig) => unknown>> = {
   families: ({families}) => families.join(', '),
   hold_time: ({holdTimeMs}) => formatDuration(holdTimeMs),
   multihop: ({multihop}) => multihop ?? false,
+  graceful_restart: ({gracefulRestart}) => (gracefulRestart ? describeRestart(gracefulRestart) : 'off'),
 };
 
 const quietKeys: typeof bouncingKeys = {
@@ -30,12 +31,18 @@ const quietKeys: typeof bouncingKeys = {
   'next hop for ipv6': (peer) => (familyOf(peer.address) === 'ipv4' ? peer.localAddress6 : 'self'),
 };
 
+/** `30s`, `30s and 1h long-lived`. */
+function describeRestart({longLivedMs, restartTimeMs}: GracefulRestartConfig): string {
+  const longLived = longLivedMs > 0 ? ` and ${formatDuration(longLivedMs)} long-lived` : '';
+  return `${formatDuration(restartTimeMs)}${longLived}`;
+}
+
 /** `multihop, 300ms × 3`; where the two directions differ `300ms to 50ms × 3`. */
 function describeBfd(bfd: BfdConfig): string {
-  const {detectMultiplier, minimumTtl, mode, passive, receiveIntervalMs, transmitIntervalMs} = bfd;
+  const {detectMultiplier, graceful, minimumTtl, mode, passive, receiveIntervalMs, transmitIntervalMs} = bfd;
   const intervals = [...new Set([transmitIntervalMs, receiveIntervalMs])].map(formatDuration).join(' and ');
   const ttl = mode === 'multihop' && minimumTtl > 1 ? `, minimum TTL ${minimumTtl}` : '';
-  return `${mode}${passive ? ', passive' : ''}, ${intervals} × ${detectMultiplier}${ttl}`;
+  return `${mode}${passive ? ', passive' : ''}, ${intervals} × ${detectMultiplier}${ttl}${graceful ? ', graceful' : ''}`;
 }
 
 /** What is different between two forms of one peer; null: nothing. */

@@ -9,6 +9,7 @@ import type {CheckTypes} from './check-schema.js';
 import {explainDetection} from './detection.js';
 import type {ExabgpConfig} from './exabgp.js';
 import type {FrrConfig} from './frr.js';
+import type {GobgpConfig} from './gobgp.js';
 import {formatTarget} from './syslog.js';
 import type {
   AllowEntry,
@@ -83,6 +84,7 @@ function mainOf(config: Config): Plain {
     ...given('bird', config.bird && birdOf(config.bird)),
     ...given('frr', config.frr && frrOf(config.frr)),
     ...given('exabgp', config.exabgp && exabgpOf(config.exabgp)),
+    ...given('gobgp', config.gobgp && gobgpOf(config.gobgp)),
   };
 }
 
@@ -116,6 +118,10 @@ function frrOf(frr: FrrConfig): Plain {
 
 function exabgpOf({localAddress6, localAs}: ExabgpConfig): Plain {
   return {...given('local_as', localAs), ...given('local_address6', localAddress6)};
+}
+
+function gobgpOf({command, host, port, localAddress6}: GobgpConfig): Plain {
+  return {command, host, port, ...given('local_address6', localAddress6)};
 }
 
 function birdOf(bird: BirdConfig): Plain {

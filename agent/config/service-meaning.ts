@@ -9,7 +9,9 @@ import {announcedAs, checkOverride, targetsOf} from './announce-targets.js';
 import {unsupportedAttributes, unsupportedPrefix} from './bird.js';
 import {exabgpNextHop, noExabgpNextHop, unsupportedByExabgp} from './exabgp.js';
 import {unsupportedByFrr} from './frr.js';
+import {gobgpNextHop, noGobgpNextHop, unsupportedByGobgp} from './gobgp.js';
 import type {MainParts} from './main-schema.js';
+import {shortestRestartMs, slowProof} from './restart-schema.js';
 import type {ReadService} from './service-schema.js';
 import type {AnnounceBlock, AnnounceOverride} from './types.js';
 import type {Value} from './value.js';
@@ -22,7 +24,9 @@ export function checkMeaning(service: ReadService, main: MainParts): void {
   checkFamilies(service, main);
   remarkOnDegraded(service);
   checkDriven(service, main);
+  remarkOnSlowProof(service, main);
   checkExabgpNextHops(service, main);
+  remarkOnGobgpNextHops(service, main);
   for (const {block, value} of service.blocks) checkNextHop(block.nextHop, service, value);
   const {config, section} = service;
   const peers = main.bgp?.peers.map(({name}) => name) ?? [];
@@ -55,6 +59,16 @@ function checkAllowed({config, prefixes}: ReadService, {allow}: MainParts): void
           : '`allow` in the main file does not hold it';
       value.error(`service ${config.name} may not announce ${what}: ${why}`);
     }
+  }
+}
+
+/** What peers keep during a restart they keep for so long. */
+function remarkOnSlowProof({config, section}: ReadService, {bgp}: MainParts): void {
+  const restartMs = shortestRestartMs(bgp);
+  if (restartMs === null) return;
+  for (const check of config.checks) {
+    const reason = slowProof(check, restartMs);
+    if (reason !== null) section.value.warning(`check ${check.name}: ${reason}`);
   }
 }
 
@@ -127,7 +141,7 @@ interface Driven {
   readonly unsupportedPrefix: (prefix: Prefix) => string | null;
 }
 
-function drivenBy({bird, exabgp, frr}: MainParts): readonly Driven[] {
+function drivenBy({bird, exabgp, frr, gobgp}: MainParts): readonly Driven[] {
   const driven: Driven[] = [];
   if (bird) {
     driven.push({
@@ -155,6 +169,14 @@ function drivenBy({bird, exabgp, frr}: MainParts): readonly Driven[] {
       unsupportedPrefix: () => null,
     });
   }
+  if (gobgp) {
+    driven.push({
+      name: 'gobgp',
+      unsupported: unsupportedByGobgp,
+      remedy: 'to GoBGP: leave gobgp out with `via`',
+      unsupportedPrefix: () => null,
+    });
+  }
   return driven;
 }
 
@@ -165,6 +187,19 @@ function checkExabgpNextHops({blocks, prefixes}: ReadService, {exabgp}: MainPart
     const lacks = ({prefix}: {readonly prefix: Prefix}): boolean =>
       exabgpNextHop(exabgp, {prefix, nextHop: block.nextHop}) === null;
     if ((block.via?.includes('exabgp') ?? true) && prefixes.some(lacks)) value.error(noExabgpNextHop);
+  }
+}
+
+/** Whether GoBGP's sessions are IPv4 is not known here. */
+function remarkOnGobgpNextHops({blocks, prefixes}: ReadService, {gobgp}: MainParts): void {
+  if (!gobgp) return;
+  for (const {block, value} of blocks) {
+    if (!(block.via?.includes('gobgp') ?? true)) continue;
+    const lacking = prefixes.find(
+      ({prefix}) =>
+        familyOf(prefix) === 'ipv6' && gobgpNextHop(gobgp, {prefix, nextHop: block.nextHop}) === null,
+    );
+    if (lacking) value.warning(`${lacking.prefix} ${noGobgpNextHop}`);
   }
 }
 

@@ -5,6 +5,7 @@ import type {AnnouncerName, Community, IpAddress, IpFamily, NextHop, Prefix, Ser
 import type {BirdConfig} from './bird.js';
 import type {ExabgpConfig} from './exabgp.js';
 import type {FrrConfig} from './frr.js';
+import type {GobgpConfig} from './gobgp.js';
 import type {SyslogConfig} from './syslog.js';
 
 export interface Config {
@@ -31,6 +32,7 @@ export interface Config {
   /** null: this is no process of ExaBGP. */
   readonly exabgp: ExabgpConfig | null;
   readonly frr: FrrConfig | null;
+  readonly gobgp: GobgpConfig | null;
   /** In file order; broken services are left out and reported as problems. */
   readonly services: readonly ServiceConfig[];
 }

@@ -16,6 +16,7 @@ const bfd: BfdConfig = {
   mode: 'multihop',
   passive: false,
   minimumTtl: 200,
+  graceful: false,
 };
 
 async function lab(peer: Partial<PeerConfig> = {bfd}) {

@@ -19,6 +19,7 @@ function facts(keys: Partial<Negotiated> = {}, selfNextHop: PeerFacts['selfNextH
       families: ['ipv4', 'ipv6'],
       fourOctetAs: true,
       routeRefresh: true,
+      gracefulRestart: null,
       holdTimeS: 9,
       remoteAs: 65535,
       remoteId: parseAddress('10.255.255.1'),

@@ -7,7 +7,13 @@ import {configOf, fakeCheckTypes} from './fixture.js';
 const main = (peers: string, above = '') => `bgp:\n  local_as: 64512\n${above}  peers:\n${peers}`;
 const peersOf = (text: string): readonly PeerConfig[] => configOf({main: text}).bgp?.peers ?? [];
 
-const defaults = {receiveIntervalMs: 300, transmitIntervalMs: 300, detectMultiplier: 3, passive: false};
+const defaults = {
+  receiveIntervalMs: 300,
+  transmitIntervalMs: 300,
+  detectMultiplier: 3,
+  passive: false,
+  graceful: false,
+};
 
 t.test('true is all defaults; single hop or multihop follows the peer', (t) => {
   const peers = peersOf(

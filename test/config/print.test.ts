@@ -119,6 +119,7 @@ bgp:
         - ipv6
       hold_time: 90s
       connect_retry: 5s
+      graceful_restart: false
       password_file: /etc/eip-health/a.key
     - name: r2
       address: 10.0.0.3
@@ -132,6 +133,7 @@ bgp:
         - ipv6
       hold_time: 90s
       connect_retry: 5s
+      graceful_restart: false
       # password: not shown; it is in /etc/eip-health/eip-health.yaml
 ---
 # from /etc/eip-health/conf.d/web.yaml:2

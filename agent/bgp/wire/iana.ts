@@ -110,7 +110,13 @@ export const CeaseSubcode = {
 } as const;
 
 /** Capability Codes. */
-export const CapabilityCode = {multiprotocol: 1, routeRefresh: 2, fourOctetAs: 65} as const;
+export const CapabilityCode = {
+  multiprotocol: 1,
+  routeRefresh: 2,
+  gracefulRestart: 64,
+  fourOctetAs: 65,
+  longLivedGracefulRestart: 71,
+} as const;
 
 export const capabilityNames: Readonly<Record<number, string>> = {
   1: 'multiprotocol',

@@ -18,13 +18,43 @@ export type Capability =
   | {readonly kind: 'multiprotocol'; readonly afi: number; readonly safi: number}
   | {readonly kind: 'route-refresh'}
   | {readonly kind: 'four-octet-as'; readonly as: number}
+  | {
+      readonly kind: 'graceful-restart';
+      /** R: it has restarted, and waits for nobody's End-of-RIB. */
+      readonly restarted: boolean;
+      /** N (RFC 8538): a NOTIFICATION that is no hard reset ends a session, not what was announced in it. */
+      readonly notification: boolean;
+      readonly restartTimeS: number;
+      readonly families: readonly PreservedFamily[];
+    }
+  | {
+      readonly kind: 'long-lived-graceful-restart';
+      readonly families: readonly (PreservedFamily & {readonly staleTimeS: number})[];
+    }
   | {readonly kind: 'unknown'; readonly code: number; readonly value: Uint8Array};
+
+/** `forwarding` (F): it still forwards by what it announced before it restarted. */
+export interface PreservedFamily {
+  readonly afi: number;
+  readonly safi: number;
+  readonly forwarding: boolean;
+}
+
+/** What the peer does for us when a session ends, where both sides advertised it (RFC 4724). */
+export interface GracefulRestart {
+  /** It does so after a NOTIFICATION too, unless that is a hard reset (RFC 8538). */
+  readonly notification: boolean;
+  /** It keeps our routes beyond the restart time, as a last resort (RFC 9494). */
+  readonly longLived: boolean;
+}
 
 /** What both sides can do, from the two OPENs. */
 export interface Negotiated {
   readonly families: readonly IpFamily[];
   readonly fourOctetAs: boolean;
   readonly routeRefresh: boolean;
+  /** null: what we announced goes with the session. */
+  readonly gracefulRestart: GracefulRestart | null;
   /** Seconds; 0: no keepalives (RFC 4271 §4.2). */
   readonly holdTimeS: number;
   readonly remoteAs: number;

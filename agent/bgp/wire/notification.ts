@@ -37,6 +37,22 @@ export function cease(subcode: number, text = ''): Notification {
   return {type: 'notification', code: ErrorCode.cease, subcode, data};
 }
 
+/** The same as an order to keep nothing (RFC 8538 §3.1), for a peer that otherwise keeps routes behind a NOTIFICATION. */
+export function hardReset({code, subcode, data}: Notification): Notification {
+  const enclosed = Uint8Array.of(code, subcode, ...data);
+  return {type: 'notification', code: ErrorCode.cease, subcode: CeaseSubcode.hardReset, data: enclosed};
+}
+
+/**
+ * Whether what a NOTIFICATION of ours ends is to end for good (RFC 8538 §5.1): this host has nothing to be sent there any
+ * more, or cannot be reached. After anything else the session comes back at once, and what the peer has is right.
+ */
+export function isFinal({code, subcode}: Notification): boolean {
+  if (code !== ErrorCode.cease) return false;
+  const {administrativeShutdown, bfdDown, peerDeconfigured} = CeaseSubcode;
+  return subcode === administrativeShutdown || subcode === peerDeconfigured || subcode === bfdDown;
+}
+
 /** One line for people: `cease: administrative shutdown: "maintenance"`, `hold timer expired`. */
 export function describeNotification({code, subcode, data}: Notification): string {
   const error = errorNames[code];

@@ -37,12 +37,25 @@ export const hostAddress: fc.Arbitrary<IpAddress> = fc
   .tuple(fc.integer({min: 1, max: 126}), u8, u8, u8)
   .map((bytes) => addressFromBytes('ipv4', Uint8Array.from(bytes)));
 
+const preserved = {afi: u16, safi: u8, forwarding: fc.boolean()};
+
 const anyCapability: fc.Arbitrary<Capability> = fc.oneof(
+  record({
+    kind: fc.constant('graceful-restart' as const),
+    restarted: fc.boolean(),
+    notification: fc.boolean(),
+    restartTimeS: fc.nat(0xfff),
+    families: fc.array(record(preserved), {maxLength: 8}),
+  }),
+  record({
+    kind: fc.constant('long-lived-graceful-restart' as const),
+    families: fc.array(record({...preserved, staleTimeS: fc.nat(0xff_ffff)}), {maxLength: 8}),
+  }),
   record({kind: fc.constant('multiprotocol' as const), afi: u16, safi: u8}),
   fc.constant({kind: 'route-refresh' as const}),
   record({
     kind: fc.constant('unknown' as const),
-    code: u8.filter((code) => ![1, 2, 65].includes(code)),
+    code: u8.filter((code) => ![1, 2, 64, 65, 71].includes(code)),
     value: fc.uint8Array({maxLength: 60}),
   }),
 );

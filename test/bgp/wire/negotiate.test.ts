@@ -1,7 +1,7 @@
 import t from 'tap';
 import {describeFault, toNotification} from '../../../agent/bgp/wire/fault.js';
 import type {Capability, Open} from '../../../agent/bgp/wire/message.js';
-import {type LocalSide, localOpen, negotiate} from '../../../agent/bgp/wire/negotiate.js';
+import {type LocalSide, localOpen, negotiate, type Preserved} from '../../../agent/bgp/wire/negotiate.js';
 import {decodeOpen, encodeOpen} from '../../../agent/bgp/wire/open.js';
 import {parseAddress} from '../../../agent/lib/prefix.js';
 import {toHex} from './golden.js';
@@ -39,6 +39,7 @@ t.test('what both can do', (t) => {
     families: ['ipv4', 'ipv6'],
     fourOctetAs: true,
     routeRefresh: true,
+    gracefulRestart: null,
     holdTimeS: 90,
     remoteAs: 65535,
     remoteId: '192.0.2.2',
@@ -51,19 +52,63 @@ t.test('our own OPEN reads as what we meant, on the wire too', (t) => {
   const decoded = decodeOpen(encodeOpen(ours).subarray(19));
   t.same(decoded, {ok: true, message: ours});
   t.same(ours.capabilities, [ipv4, ipv6, {kind: 'route-refresh'}, {kind: 'four-octet-as', as: 4200000000}]);
-  t.notOk(
-    ours.capabilities.some((capability) => capability.kind === 'unknown'),
-    'graceful restart is not advertised',
-  );
   t.same(localOpen({...local, families: ['ipv6']}).capabilities[0], ipv6);
   t.same(agreed({as: 65535, id: parseAddress('192.0.2.9'), expectedAs: 4200000000}, ours), {
     families: ['ipv4', 'ipv6'],
     fourOctetAs: true,
     routeRefresh: true,
+    gracefulRestart: null,
     holdTimeS: 90,
     remoteAs: 4200000000,
     remoteId: '192.0.2.1',
   });
+  t.end();
+});
+
+t.test('graceful restart', (t) => {
+  const keeping = {...local, gracefulRestart: {restartTimeS: 30, longLivedS: 0}};
+  const advertised = (side: LocalSide, preserved?: Preserved) =>
+    localOpen(side, preserved).capabilities.filter(({kind}) => kind.endsWith('graceful-restart'));
+  const families = (ipv4: boolean, ipv6: boolean) => [
+    {afi: 1, safi: 1, forwarding: ipv4},
+    {afi: 2, safi: 1, forwarding: ipv6},
+  ];
+  const head = {kind: 'graceful-restart', notification: true, restartTimeS: 30};
+  t.same(advertised(local, {restarted: true, forwarding: ['ipv4']}), [], 'only when it is wanted');
+  t.same(advertised(keeping), [{...head, restarted: false, families: families(false, false)}]);
+  t.same(
+    advertised(keeping, {restarted: true, forwarding: ['ipv6']}),
+    [{...head, restarted: true, families: families(false, true)}],
+    'each family tells for itself whether it is still forwarded',
+  );
+  const longer = {...local, gracefulRestart: {restartTimeS: 30, longLivedS: 100_000}};
+  t.match(advertised(longer, {restarted: true, forwarding: ['ipv4', 'ipv6']})[1], {
+    kind: 'long-lived-graceful-restart',
+    families: families(true, true).map((family) => ({...family, staleTimeS: 100_000})),
+  });
+
+  const help = (notification: boolean): Capability => ({
+    kind: 'graceful-restart',
+    restarted: false,
+    notification,
+    restartTimeS: 0,
+    families: [],
+  });
+  const longHelp: Capability = {kind: 'long-lived-graceful-restart', families: []};
+  const agreement = (side: LocalSide, ...more: Capability[]) => {
+    const answer = agreed(side, open({capabilities: [...open().capabilities, ...more]}));
+    return typeof answer === 'string' ? answer : answer.gracefulRestart;
+  };
+  t.same(agreement(local, help(true), longHelp), null, 'we did not ask for it');
+  t.same(agreement(longer, longHelp), null, 'RFC 9494 §4.2: nothing without the other capability');
+  t.same(agreement(keeping, help(false)), {notification: false, longLived: false}, 'a mere helper');
+  t.same(agreement(keeping, help(true), longHelp), {notification: true, longLived: false});
+  t.same(agreement(longer, help(true), longHelp), {notification: true, longLived: true});
+  t.same(
+    agreement(keeping, help(true), help(false)),
+    {notification: false, longLived: false},
+    'the last one',
+  );
   t.end();
 });
 

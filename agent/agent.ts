@@ -49,6 +49,8 @@ export interface AgentOptions {
   readonly adopt: boolean;
   /** What people want of a service now; ask again with `applyAdmin`. Absent: what its configuration says. */
   readonly adminOf?: (config: ServiceConfig) => {readonly state: AdminState; readonly reason: string};
+  /** The prefixes that people hold out now; asked again with `applyAdmin`. Absent: none. */
+  readonly held?: () => ReadonlySet<Prefix>;
   /** The state that an earlier process left a service in; null: it begins anew. Absent: all begin anew. */
   readonly resume?: (config: ServiceConfig) => ServiceState | null;
   /** What runs the checks; default: again and again. */
@@ -145,6 +147,13 @@ export class Agent {
     const removed = [...this.#leaving.keys()].filter((name) => !this.#configured.has(name));
     const gone = removed.flatMap((name) => this.#services.get(name) ?? []);
     return [...gone, ...this.#lost.keys()].some(({config}) => prefixesOf(config).includes(prefix));
+  }
+
+  /** Resolves once what was ordered last is done: nothing is on its way out any more; or after `atMostMs`. */
+  async quiet(atMostMs: number): Promise<void> {
+    // The plan is handed out once for all that comes in one turn.
+    await Promise.resolve();
+    await this.#fanout.quiet(atMostMs);
   }
 
   /** Runs every check now. */
@@ -285,6 +294,7 @@ export class Agent {
       adopting: this.#options.adopt && !this.#settleOver,
       settleOver: this.#settleOver,
       draining: this.#draining,
+      ...(this.#options.held && {held: this.#options.held()}),
     });
   }
 

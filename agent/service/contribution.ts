@@ -12,6 +12,8 @@ export type Level = 'up' | 'degraded' | 'draining' | 'last-resort' | 'drained' |
 /** A route and the addresses that must be on the interface before it is announced. */
 export interface Offer {
   readonly route: Route;
+  /** The prefix of the service that it is for: differs from the route's for an aggregate. */
+  readonly member: Prefix;
   readonly needs: readonly Prefix[];
 }
 
@@ -52,14 +54,49 @@ function healthLevel(config: ServiceConfig, state: ServiceState): Level {
 
 /** Remembers contributions, so that an unchanged service offers the same objects again. */
 export class Contributions {
-  readonly #made = new WeakMap<ServiceConfig, Map<Level, Contribution>>();
+  readonly #made = new WeakMap<ServiceConfig, Map<string, Contribution>>();
 
   constructor(readonly announcers: readonly AnnouncerName[]) {}
 
-  of(config: ServiceConfig, level: Level): Contribution {
-    const levels = remember(this.#made, config, () => new Map<Level, Contribution>());
-    return remember(levels, level, () => contribute(config, level, this.announcers));
+  /** `held`: prefixes that are out whatever the service's state. */
+  of(config: ServiceConfig, level: Level, held: ReadonlySet<Prefix> = noPrefixes): Contribution {
+    const made = remember(this.#made, config, () => new Map<string, Contribution>());
+    const whole = remember(made, level, () => contribute(config, level, this.announcers));
+    const own =
+      held.size === 0 ? [] : [...config.prefixes, ...config.addresses].filter((one) => held.has(one));
+    if (own.length === 0) return whole;
+    return remember(made, `${level} ${own.join(' ')}`, () => withoutHeld(whole, config, held));
   }
+}
+
+const noPrefixes: ReadonlySet<Prefix> = new Set();
+
+/** The same, but for the prefixes that are held out, and what is on the interface for them alone. */
+function withoutHeld(
+  {addresses, offers}: Contribution,
+  config: ServiceConfig,
+  held: ReadonlySet<Prefix>,
+): Contribution {
+  const isHeld = isHeldOf(config, held);
+  return {
+    offers: offers
+      .filter(({member}) => !isHeld(member))
+      .map((offer) => {
+        const needs = offer.needs.filter((address) => !isHeld(address));
+        // A route of other needs is another one to the fanout.
+        return needs.length === offer.needs.length ? offer : {...offer, route: {...offer.route}, needs};
+      }),
+    addresses: addresses.filter((address) => !isHeld(address)),
+  };
+}
+
+/** Whether a prefix or address of the service is held out; an address without a route of its own is with its prefixes. */
+function isHeldOf({prefixes}: ServiceConfig, held: ReadonlySet<Prefix>): (prefix: Prefix) => boolean {
+  const own = new Set(prefixes);
+  return (prefix) => {
+    if (held.has(prefix)) return true;
+    return !own.has(prefix) && prefixes.every((around) => held.has(around) || !contains(around, prefix));
+  };
 }
 
 /** The offers and addresses of a service at a level. */
@@ -74,9 +111,17 @@ export function contribute(
   };
 }
 
-/** Every prefix that a service could ever announce or put on the interface. */
-export function prefixesOf(config: ServiceConfig): readonly Prefix[] {
+/** Every prefix that a service could ever announce or put on the interface, while none of `held` is to be. */
+export function prefixesOf(config: ServiceConfig, held: ReadonlySet<Prefix> = noPrefixes): readonly Prefix[] {
+  if (held.size > 0) return prefixesOf(freeOf(config, held));
   return [...new Set([...announcedBy(config), ...config.prefixes.filter(isHost), ...config.addresses])];
+}
+
+/** The service as if it had only what is not held out. */
+function freeOf(config: ServiceConfig, held: ReadonlySet<Prefix>): ServiceConfig {
+  const isHeld = isHeldOf(config, held);
+  const prefixes = config.prefixes.filter((prefix) => !isHeld(prefix));
+  return {...config, prefixes, addresses: config.addresses.filter((address) => !isHeld(address))};
 }
 
 /** What a service could announce, aggregates instead of their members. */
@@ -117,14 +162,14 @@ function offersOf(
       const needs = neededBy(prefix);
       const daemons = via.filter((name) => name !== 'kernel');
       if (daemons.length > 0) {
-        offers.push({route: routeOf(config, prefix, effective, daemons), needs});
+        offers.push({route: routeOf(config, prefix, effective, daemons), member: prefix, needs});
       }
       if (!via.includes('kernel') || !(config.kernelRoute || effective.via?.includes('kernel'))) continue;
       for (const host of isHost(prefix) ? [prefix] : needs) hostRoutes.add(host);
     }
   }
   for (const host of hostRoutes) {
-    offers.push({route: hostRoute(config, host), needs: neededBy(host)});
+    offers.push({route: hostRoute(config, host), member: host, needs: neededBy(host)});
   }
   return offers;
 }

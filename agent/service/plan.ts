@@ -28,6 +28,8 @@ export interface PlanContext {
   readonly settleOver: boolean;
   /** The agent is about to stop: planned withdrawal. */
   readonly draining: boolean;
+  /** Prefixes that people hold out, of whatever service; absent: none. */
+  readonly held?: ReadonlySet<Prefix>;
 }
 
 export const emptyPlan: OrderedPlan = {
@@ -55,10 +57,10 @@ export function plan(services: readonly PlannedService[], context: PlanContext):
     const waiting = state.settled === 'unknown' && (state.admin === 'enabled' || state.admin === 'drained');
     if (waiting && !context.settleOver) complete = false;
     if (waiting && state.admin === 'enabled' && context.adopting) {
-      for (const prefix of prefixesOf(config)) adopt.add(prefix);
+      for (const prefix of prefixesOf(config, context.held)) adopt.add(prefix);
     }
     const level = levelOf(config, state, context.draining, leaving);
-    const contribution = context.contributions.of(config, level);
+    const contribution = context.contributions.of(config, level, context.held);
     for (const offer of contribution.offers) {
       pushTo(offers, offer.route.prefix, {...offer, service: config, level});
     }

@@ -4,7 +4,15 @@ import t from 'tap';
 import {Agent} from '../../agent/agent.js';
 import type {ServiceConfig} from '../../agent/config/types.js';
 import {parsePrefix} from '../../agent/lib/prefix.js';
-import type {Address, AdminState, AgentEvent, AnnouncerName, Community, Route} from '../../agent/types.js';
+import type {
+  Address,
+  AdminState,
+  AgentEvent,
+  AnnouncerName,
+  Community,
+  Prefix,
+  Route,
+} from '../../agent/types.js';
 import {configOf} from '../config/fixture.js';
 import {FakeCheck, fakeEffects} from '../fake/checks.js';
 import {FakeClock, settle} from '../fake/clock.js';
@@ -326,3 +334,55 @@ t.test('an order from an earlier life counts from the start, and through a reloa
   );
   await agent.stop('withdraw');
 });
+
+t.test('a hold: route, drain, address, and nothing of the other prefix', async (t) => {
+  const held = new Set<Prefix>();
+  const clock = new FakeClock();
+  const journal: string[] = [];
+  const check = new FakeCheck(clock);
+  const service = serviceConfig('web', ['192.0.2.1', '2001:db8::1'], {
+    checks: [checkConfig({options: 'web', rise: 1, fall: 1, intervalMs: 1000})],
+    kernelRoute: true,
+    drain: {forMs: 5000, override: {}},
+  });
+  const agent = new Agent({
+    config: {...configOf({main: 'kernel: {}'}), services: [service]},
+    effects: fakeEffects(clock),
+    cron: () => () => {},
+    createCheck: () => check,
+    addresses: new FakeInstaller<Address>('address' as AnnouncerName, journal),
+    announcers: ['bgp' as const, 'kernel' as const].map((name) => new FakeInstaller<Route>(name, journal)),
+    adopt: false,
+    held: () => held,
+    emit: () => {},
+  });
+  await agent.start();
+  await clock.run(100);
+  t.equal(journal.splice(0).length, 6);
+  held.add(parsePrefix('192.0.2.1'));
+  agent.applyAdmin();
+  await clock.run(0);
+  await agent.quiet(1000);
+  t.same(journal.splice(0), ['-bgp 192.0.2.1/32']);
+  await clock.run(4999);
+  t.same(journal.splice(0), []);
+  await clock.run(1);
+  t.same(journal.splice(0), ['-kernel 192.0.2.1/32', '-address 192.0.2.1/32']);
+  await clock.run(60_000);
+  t.same(journal.splice(0), [], 'it stays so whatever the checks say');
+  held.clear();
+  agent.applyAdmin();
+  await clock.run(0);
+  t.same(
+    journal.splice(0),
+    ['+address 192.0.2.1/32', '+kernel 192.0.2.1/32', '+bgp 192.0.2.1/32'].sort(byStep),
+  );
+  const stopped = agent.stop('withdraw');
+  await clock.run(20_000);
+  await stopped;
+});
+
+/** The address first; what needs it comes in no order. */
+function byStep(a: string, b: string): number {
+  return Number(b.includes('address')) - Number(a.includes('address')) || (a < b ? -1 : 1);
+}

@@ -17,7 +17,7 @@ function memory<Order>(): OrderStore<Order> {
     put(names, order) {
       for (const name of names) {
         if (order === null) orders.delete(name);
-        else orders.set(name, order);
+        else orders.set(name, order instanceof Function ? order(name) : order);
       }
     },
   };

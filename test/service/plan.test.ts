@@ -265,3 +265,63 @@ t.test('nothing changed: the very same objects', (t) => {
   t.equal(first.routes[0], second.routes[0]);
   t.end();
 });
+
+t.test('a prefix that is held out, whatever its services say', (t) => {
+  const both = serviceConfig('web', ['192.0.2.1', '2001:db8::1'], {kernelRoute: true});
+  const held = new Set([parsePrefix('192.0.2.1')]);
+  const free = {
+    routes: ['bgp 2001:db8::1/128 of web', 'kernel 2001:db8::1/128 of web'],
+    addresses: ['2001:db8::1/128 of web'],
+  };
+  t.same(short(make([service(both, up)], {held})), free);
+  t.same(short(make([service({...both, addressMode: 'always'}, down)], {held})).addresses, free.addresses);
+  t.same(short(make([service(both, {...down, admin: 'forced-up'})], {held})), free);
+  t.same(
+    [...make([service(both, {})], {held, adopting: true}).adopt],
+    ['2001:db8::1/128'],
+    'what is held is not adopted either',
+  );
+  const shared = (name: string) => service(serviceConfig(name, ['192.0.2.1'], {shared: 'any'}), up);
+  t.same(short(make([shared('a'), shared('b')], {held})), {routes: [], addresses: []});
+  t.end();
+});
+
+t.test('a hold changes nothing about the other prefixes', (t) => {
+  const web = service(serviceConfig('web', ['192.0.2.1', '192.0.2.2']), up);
+  const contributions = new Contributions(['bgp']);
+  const [first] = web.config.prefixes;
+  if (!first) throw new Error('no prefix');
+  const before = make([web], {contributions});
+  const during = make([web], {contributions, held: new Set([first])});
+  t.equal(during.routes.length, 1);
+  t.ok(before.routes.includes(only(during)), 'the very same route');
+  t.same(make([web], {contributions, held: new Set()}).routes, before.routes);
+  t.end();
+});
+
+t.test('holds and prefixes that are no hosts', (t) => {
+  const aggregate = serviceConfig('web', ['192.0.2.1', '192.0.2.2'], {
+    announce: [announceBlock({via: ['bgp'], aggregate: {ipv4: 24}})],
+  });
+  const one = make([service(aggregate, up)], {held: new Set([parsePrefix('192.0.2.1')])});
+  t.same(short(one), {routes: ['bgp 192.0.2.0/24 of web'], addresses: ['192.0.2.2/32 of web']});
+  t.same([...one.needs.values()], [[['192.0.2.2/32']]]);
+  const all = new Set([parsePrefix('192.0.2.1'), parsePrefix('192.0.2.2')]);
+  t.same(short(make([service(aggregate, up)], {held: all})), {routes: [], addresses: []});
+
+  const pool = serviceConfig('pool', ['198.51.100.0/24', '198.51.100.1'], {
+    addresses: ['198.51.100.1', '198.51.100.2'].map((text) => parsePrefix(text)),
+  });
+  const around = make([service(pool, up)], {held: new Set([parsePrefix('198.51.100.0/24')])});
+  t.same(short(around), {
+    routes: ['bgp 198.51.100.1/32 of pool'],
+    addresses: ['198.51.100.1/32 of pool'],
+  });
+  const inside = make([service(pool, up)], {held: new Set([parsePrefix('198.51.100.1')])});
+  t.same(short(inside), {
+    routes: ['bgp 198.51.100.0/24 of pool'],
+    addresses: ['198.51.100.2/32 of pool'],
+  });
+  t.same([...inside.needs.values()], [[['198.51.100.2/32']]], 'what is held is not waited for');
+  t.end();
+});

@@ -317,6 +317,11 @@ export interface Installer<Item extends {readonly prefix: Prefix}> {
   stop(mode: 'withdraw' | 'keep'): Promise<void>;
   snapshot(): AnnouncerSnapshot;
   on(listener: (event: AnnouncerEvent) => void): Cancel;
+  /**
+   * Optional: resolves once it has looked, after the last `set`, at everything there is outside (also what is left over),
+   * and all of that is as wanted, or not to be had from an outside that is not there.
+   */
+  idle?(): Promise<void>;
 }
 
 export interface Announcer extends Installer<Route> {
@@ -342,6 +347,8 @@ export interface PeerSnapshot {
   readonly lastError: string | null;
   /** Its BFD session; absent where none is configured. */
   readonly bfd?: BfdWord;
+  /** Why that session is not up, as far as is known. */
+  readonly bfdReason?: string | null;
   /** Absent where it is not configured. */
   readonly gracefulRestart?: PeerRestart;
 }

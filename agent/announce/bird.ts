@@ -22,6 +22,7 @@ import type {
   Prefix,
   Route,
 } from '../types.js';
+import type {BirdEntry} from './bird-entry.js';
 import {BirdFiles} from './bird-files.js';
 import {BirdReconciler} from './bird-reconciler.js';
 import {BirdSwitches} from './bird-switches.js';
@@ -76,6 +77,10 @@ export class BirdAnnouncer implements Announcer {
     for (const daemon of this.#daemons) daemon.stop(mode);
   }
 
+  async idle(): Promise<void> {
+    await Promise.all(this.#daemons.map((daemon) => daemon.idle()));
+  }
+
   snapshot(): AnnouncerSnapshot {
     const items = new Map<Prefix, Json>();
     const reasons = new Map<Prefix, string>();
@@ -102,6 +107,13 @@ export class BirdAnnouncer implements Announcer {
       });
     });
   }
+}
+
+/** Whether something is on its way in or out. What an earlier life left and may stay is not. */
+function hasOpen(entries: Iterable<BirdEntry>): boolean {
+  return [...entries].some(
+    ({role, word}) => role !== 'kept' && (word === 'pending' || word === 'withdraw-pending'),
+  );
 }
 
 /** One BIRD: of 1.6 there is one for each family. */
@@ -161,6 +173,13 @@ class Daemon {
     const {reconciler} = this;
     do await reconciler.nextPass();
     while ((reconciler.entries.size > 0 || reconciler.failure !== null) && !this.#client.isAbsent);
+  }
+
+  async idle(): Promise<void> {
+    const {reconciler} = this;
+    reconciler.kick();
+    do await reconciler.nextPass();
+    while ((reconciler.failure !== null || hasOpen(reconciler.entries.values())) && !this.#client.isAbsent);
   }
 
   stop(mode: 'withdraw' | 'keep'): void {

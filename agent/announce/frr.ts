@@ -104,6 +104,17 @@ export class FrrAnnouncer implements Announcer {
     }
   }
 
+  async idle(): Promise<void> {
+    const reconciler = this.#reconciler;
+    const isOpen = (): boolean =>
+      [...reconciler.entries.values()].some(
+        ({role, word}) => role !== 'kept' && (word === 'pending' || word === 'withdraw-pending'),
+      );
+    reconciler.kick();
+    do await reconciler.nextPass();
+    while ((reconciler.failure !== null || isOpen()) && !this.#shell.isAbsent);
+  }
+
   snapshot(): AnnouncerSnapshot {
     const items = new Map<Prefix, Json>();
     const reasons = new Map<Prefix, string>();

@@ -115,6 +115,10 @@ export class KernelInstaller<Name extends string, Item extends Installable> impl
     this.#options.onStop();
   }
 
+  async idle(): Promise<void> {
+    while (this.#running !== null) await this.#running;
+  }
+
   snapshot(): AnnouncerSnapshot {
     const items = new Map<Prefix, Json>();
     const reasons = new Map<Prefix, string>();

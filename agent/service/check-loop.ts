@@ -1,6 +1,7 @@
 import type {CheckConfig} from '../config/types.js';
 import type {Cron} from '../io/cron.js';
 import type {Cancel, Check, CheckContext, CheckResult, Clock} from '../types.js';
+import {broken, graceMs, overdueAfter} from './misbehaviour.js';
 import type {Slots} from './slots.js';
 
 export type CheckEffects = Omit<CheckContext, 'timeoutMs' | 'signal'>;
@@ -14,9 +15,6 @@ export interface CheckLoopOptions {
   /** Takes a result; the answer says whether a change is being counted (next run after `fast_interval`). */
   readonly onResult: (result: CheckResult, missed: number) => boolean;
 }
-
-/** How long after its timeout a check that has not ended is reported as an error. It is never run twice at once. */
-const graceMs = 2000;
 
 /** Runs one check again and again: on a grid that does not drift, or when cron, a wake-up or a counted change says so. */
 export class CheckLoop {
@@ -96,15 +94,7 @@ export class CheckLoop {
     this.#abort = abort;
     const overdue = (): void => {
       abort.abort();
-      const durationMs = this.#clock.now() - started;
-      this.#report({
-        verdict: 'error',
-        reason: `the check has not ended ${Math.round(durationMs)} ms after its start`,
-        startedAt,
-        durationMs,
-        details: {},
-        transcript: [],
-      });
+      this.#report(overdueAfter(startedAt, this.#clock.now() - started));
       this.#guard = this.#clock.after(Math.max(config.intervalMs, config.timeoutMs), overdue);
     };
     this.#guard = this.#clock.after(config.timeoutMs + graceMs, overdue);
@@ -137,10 +127,4 @@ export class CheckLoop {
       this.#at(this.#origin + Math.max(0, periods) * intervalMs);
     }
   }
-}
-
-/** `run` promises not to throw; a check that does all the same is an error of its own, never of the daemon. */
-function broken(error: unknown, startedAt: number, durationMs: number): CheckResult {
-  const reason = `the check broke: ${error instanceof Error ? error.message : String(error)}`;
-  return {verdict: 'error', reason, startedAt, durationMs, details: {}, transcript: []};
 }

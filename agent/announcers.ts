@@ -17,6 +17,7 @@ import type {FrrConfig} from './config/frr.js';
 import type {GobgpConfig} from './config/gobgp.js';
 import type {Config} from './config/types.js';
 import type {NetlinkClient} from './control/netlink-client.js';
+import type {PeerAdminStatus} from './events/status.js';
 import {systemExec} from './io/exec.js';
 import {openJournal} from './io/journal.js';
 import {standardPipe} from './io/line-pipe.js';
@@ -47,6 +48,8 @@ export interface Announcers {
   /** After everything that announces has been stopped: restores what was set beside it. */
   stop(): void;
   peers(): readonly PeerSnapshot[];
+  /** Goes by what people want of the peers now. */
+  applyPeerAdmin(): void;
   reconfigure(config: Config): void;
 }
 
@@ -63,6 +66,8 @@ export interface AnnouncersOptions {
   readonly isOurs: (address: IpAddress) => boolean;
   /** Whether a service announces the prefix, be it up or down. */
   readonly isManaged: (prefix: Prefix) => boolean;
+  /** What people want of a peer now. */
+  readonly peerAdminOf?: (peer: string) => PeerAdminStatus;
   readonly network: HostNetwork;
   readonly client: NetlinkClient;
   readonly clock: Clock;
@@ -94,6 +99,7 @@ export function createAnnouncers(options: AnnouncersOptions): Announcers {
     },
     stop: () => arp?.stop(),
     peers: () => bgp?.peers() ?? [],
+    applyPeerAdmin: () => bgp?.applyAdmin(),
     reconfigure(next) {
       arp?.reconfigure(next.services);
       if (next.bgp) bgp?.reconfigure(next.bgp);
@@ -166,7 +172,7 @@ function arpFor({bootId, config, emit, network}: AnnouncersOptions): ArpWatch {
 }
 
 function bgpSpeaker(
-  {allowed, clock, emit, isOurs, lifeBefore, network, routerId}: AnnouncersOptions,
+  {allowed, clock, emit, isOurs, lifeBefore, network, peerAdminOf, routerId}: AnnouncersOptions,
   config: NonNullable<Config['bgp']>,
 ): BgpAnnouncer {
   if (routerId === null) throw new Error('the embedded speaker has no router id');
@@ -179,6 +185,7 @@ function bgpSpeaker(
     connector: peerConnector,
     bfd: new BfdClient({clock, emit}),
     ...(lifeBefore && {lifeBefore}),
+    ...(peerAdminOf && {adminOf: peerAdminOf}),
     clock,
     emit,
   });

@@ -27,6 +27,7 @@ function config(services: readonly ServiceConfig[], keys: Partial<Config> = {}):
     bgp: null,
     bird: null,
     exabgp: null,
+    gobgp: null,
     frr: null,
     services,
     ...keys,

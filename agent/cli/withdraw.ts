@@ -13,10 +13,10 @@ import {problemLines} from './problems.js';
 export function addWithdraw(program: Command, terminal: Terminal, done: Done): void {
   const command = program
     .command('withdraw')
-    .summary('take everything of ours out of BIRD, FRR and the kernel, without a daemon')
+    .summary('take everything of ours out of BIRD, FRR, GoBGP and the kernel, without a daemon')
     .description(
-      'Take everything of ours out of BIRD, FRR and the kernel: for when no daemon is there to do it. While one runs ' +
-        'nothing is done, and the exit code is 1; so it is when something may be left.',
+      'Take everything of ours out of BIRD, FRR, GoBGP and the kernel: for when no daemon is there to do it. While one ' +
+        'runs nothing is done, and the exit code is 1; so it is when something may be left.',
     )
     .option(
       '--after-exit',

@@ -8,6 +8,7 @@ import type {BirdConfig} from './bird.js';
 import {parseCommunity, sortedCommunities} from './communities.js';
 import type {ExabgpConfig} from './exabgp.js';
 import type {FrrConfig} from './frr.js';
+import type {GobgpConfig} from './gobgp.js';
 import {type Keys, key, part, Section} from './section.js';
 import type {AnnounceBlock, AnnounceOverride, BgpConfig, KernelConfig} from './types.js';
 import type {Value} from './value.js';
@@ -19,6 +20,7 @@ export interface Announcers {
   readonly bird: BirdConfig | null | undefined;
   readonly frr: FrrConfig | null | undefined;
   readonly exabgp: ExabgpConfig | null | undefined;
+  readonly gobgp: GobgpConfig | null | undefined;
   readonly kernel: KernelConfig | null | undefined;
 }
 
@@ -135,8 +137,7 @@ function readAttributes(section: Section<typeof attributeKeys>, announcers: Anno
   return override;
 }
 
-const announcerNames = ['bgp', 'bird', 'frr', 'exabgp', 'kernel'] as const;
-const laterAnnouncers = ['gobgp'];
+const announcerNames = ['bgp', 'bird', 'frr', 'exabgp', 'gobgp', 'kernel'] as const;
 
 function readVia(value: Value, announcers: Announcers): readonly AnnouncerName[] {
   const names: AnnouncerName[] = [];
@@ -144,8 +145,7 @@ function readVia(value: Value, announcers: Announcers): readonly AnnouncerName[]
     const written = item.read(z.string());
     if (written === undefined) continue;
     const name = announcerNames.find((known) => known === written);
-    if (laterAnnouncers.includes(written)) item.error(`\`${written}\` is not available in this version`);
-    else if (name === undefined) item.error('must be bgp, bird, frr, exabgp or kernel');
+    if (name === undefined) item.error('must be bgp, bird, frr, exabgp, gobgp or kernel');
     else if (announcers[name] === null) item.error(`the main file has no \`${name}\` block`);
     else names.push(name);
   }

@@ -49,8 +49,20 @@ export function keepUntilRestart(old: Config, next: Config): Config {
       ? {...old.kernel, addresses: next.kernel.addresses, routes: next.kernel.routes}
       : old.kernel;
   const bgp = old.bgp && next.bgp ? next.bgp : old.bgp;
-  const {bird, frr, exabgp, controlSocket, routerId, stateDir, stepTimeoutMs} = old;
-  return freeze({...next, routerId, stateDir, controlSocket, stepTimeoutMs, kernel, bgp, bird, frr, exabgp});
+  const {bird, frr, exabgp, gobgp, controlSocket, routerId, stateDir, stepTimeoutMs} = old;
+  return freeze({
+    ...next,
+    routerId,
+    stateDir,
+    controlSocket,
+    stepTimeoutMs,
+    kernel,
+    bgp,
+    bird,
+    frr,
+    exabgp,
+    gobgp,
+  });
 }
 
 /** A difference for people, one line each: first what ends a session, then what waits for a restart. */
@@ -104,6 +116,7 @@ const restartKeys: KeyTable = {
   bird: ({bird}) => bird && JSON.stringify(bird),
   frr: ({frr}) => frr && JSON.stringify(frr),
   exabgp: ({exabgp}) => exabgp && JSON.stringify(exabgp),
+  gobgp: ({gobgp}) => gobgp && JSON.stringify(gobgp),
 };
 
 function syslogText({target, format, facility, tag}: SyslogConfig): string {

@@ -44,8 +44,12 @@ function printMain(config: Config): string {
     confD.comment = ` the services of ${config.confD} follow below`;
   config.bgp?.peers.forEach((peer, i) => {
     const node = document.getIn(['bgp', 'peers', i], true);
-    if (peer.password && peer.passwordFile === undefined && isMap(node)) {
-      node.comment = ` password: not shown; it is in ${config.file ?? 'the main file'}`;
+    const unshown = [
+      ...(peer.password && peer.passwordFile === undefined ? ['password'] : []),
+      ...(peer.bfd?.authentication?.file === null ? ['bfd.authentication'] : []),
+    ];
+    if (unshown.length > 0 && isMap(node)) {
+      node.comment = ` ${unshown.join(', ')}: not shown; it is in ${config.file ?? 'the main file'}`;
     }
   });
   return textOf(document);
@@ -173,7 +177,16 @@ function bfdOf(bfd: BfdConfig): Plain {
     passive: bfd.passive,
     ...(bfd.mode === 'multihop' && {minimum_ttl: bfd.minimumTtl}),
     graceful: bfd.graceful,
+    strict: bfd.strict,
+    ...given('authentication', authenticationOf(bfd.authentication)),
   };
+}
+
+/** Without the file there would be no password, and what is printed must read again. */
+function authenticationOf(authentication: BfdConfig['authentication']): Plain | null {
+  if (!authentication || authentication.file === null) return null;
+  const {file, keyId, type} = authentication;
+  return {type, key_id: keyId, password_file: file};
 }
 
 function restartOf(restart: GracefulRestartConfig | undefined): Plain | false {

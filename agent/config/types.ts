@@ -1,5 +1,6 @@
 /** The configuration as a frozen value: what `config/parse` gives and everything else reads. */
 
+import type {Authentication} from '../bfd/authentication.js';
 import type {Secret} from '../lib/secret.js';
 import type {AnnouncerName, Community, IpAddress, IpFamily, NextHop, Prefix, ServiceName} from '../types.js';
 import type {BirdConfig} from './bird.js';
@@ -118,8 +119,17 @@ export interface BfdConfig {
   readonly passive: boolean;
   /** Of packets received. */
   readonly minimumTtl: number;
+  /** BGP waits for it, each time anew. */
+  readonly strict: boolean;
+  /** null: none. */
+  readonly authentication: BfdAuthentication | null;
   /** A session that goes down ends BGP so that the peer keeps what it has, where graceful restart was agreed on. */
   readonly graceful: boolean;
+}
+
+export interface BfdAuthentication extends Authentication {
+  /** The file that the password came from; null: it stands in the main file. */
+  readonly file: string | null;
 }
 
 /** The attributes of an announcement, all resolved. */

@@ -34,6 +34,7 @@ const retries = {firstMs: 50, limitMs: 2_000};
 export class Link {
   readonly #options: LinkOptions;
   #stream: TextStream | null = null;
+  #isKnown = false;
   #isUp = false;
   #isAbsent = false;
   #isHanging = false;
@@ -60,7 +61,13 @@ export class Link {
   /** The owner finds that commands are taken from now on. */
   up(): void {
     this.#failures = 0;
+    this.#isKnown = true;
     this.#isUp = true;
+  }
+
+  /** Whether the first attempt has come to an end. */
+  get isKnown(): boolean {
+    return this.#isKnown;
   }
 
   get isUp(): boolean {
@@ -106,6 +113,7 @@ export class Link {
   /** Gives the connection up, and makes another one later. */
   fail(reason: string, {isAbsent = false, isHanging = false} = {}): void {
     if (this.#isStopped) return;
+    this.#isKnown = true;
     this.#isAbsent = isAbsent;
     this.#isHanging = isHanging;
     this.#end(reason);

@@ -73,6 +73,7 @@ bgp:
     bird: null,
     frr: null,
     exabgp: null,
+    gobgp: null,
     kernel: {interface: 'dummy0', addresses: 'always', routes: true, table: 100, protocol: 200, arp: 'set'},
   });
   const passwords = bgp?.peers.map((peer) => peer.password?.reveal());

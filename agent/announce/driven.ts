@@ -1,0 +1,151 @@
+/** What the announcers of all daemons that are driven (BIRD, FRR, GoBGP) have in common. */
+
+import type {
+  Announcer,
+  AnnouncerEvent,
+  AnnouncerName,
+  AnnouncerSnapshot,
+  Cancel,
+  Clock,
+  Desired,
+  Emit,
+  Json,
+  JsonObject,
+  LogLevel,
+  Prefix,
+  Route,
+} from '../types.js';
+import type {DrivenEntry} from './driven-entry.js';
+
+/** One daemon. */
+export interface DrivenPart {
+  /** For people: `BIRD`. */
+  readonly title: string;
+  readonly entries: ReadonlyMap<Prefix, DrivenEntry>;
+  /** Why the last pass did not do what it was to; null when it did. */
+  readonly failure: string | null;
+  /** There is no such daemon that could announce anything. */
+  readonly isAbsent: boolean;
+  /** Waits for no daemon. */
+  start(): Promise<void>;
+  set(desired: Desired<Route>): void;
+  /** Resolves after the next pass, or when it is stopped. */
+  nextPass(): Promise<void>;
+  stop(): void;
+  note(level: LogLevel, message: string): void;
+}
+
+export interface DrivenOptions {
+  readonly clock: Clock;
+  readonly emit: Emit;
+  /** In [0, 1). */
+  readonly random?: () => number;
+}
+
+export type Tell = (event: AnnouncerEvent) => void;
+
+/** So long the last withdrawals may take when stopping. */
+const withdrawMs = 5_000;
+
+export class DrivenAnnouncer<Name extends AnnouncerName> implements Announcer {
+  readonly name: Name;
+  readonly #clock: Clock;
+  readonly #parts: readonly DrivenPart[];
+  readonly #listeners = new Set<Tell>();
+
+  constructor(name: Name, {clock}: DrivenOptions, parts: (tell: Tell) => readonly DrivenPart[]) {
+    this.name = name;
+    this.#clock = clock;
+    this.#parts = parts((event) => {
+      for (const listener of [...this.#listeners]) listener(event);
+    });
+  }
+
+  async start(): Promise<void> {
+    await Promise.all(this.#parts.map((part) => part.start()));
+  }
+
+  set(desired: Desired<Route>): void {
+    for (const part of this.#parts) part.set(desired);
+  }
+
+  /** `withdraw`: nothing of ours is left, unless that takes more than some seconds. `keep`: all stays. */
+  async stop(mode: 'withdraw' | 'keep'): Promise<void> {
+    if (mode === 'withdraw') {
+      this.set({items: [], adopt: new Set(), complete: true});
+      await this.#atMost(withdrawMs, Promise.all(this.#parts.map(emptied)));
+    }
+    for (const part of this.#parts) {
+      part.stop();
+      if (mode === 'withdraw') sayWhatIsLeft(part);
+    }
+  }
+
+  snapshot(): AnnouncerSnapshot {
+    const items = new Map<Prefix, Json>();
+    const reasons = new Map<Prefix, string>();
+    for (const {entries} of this.#parts) {
+      for (const [prefix, {word, reason}] of entries) {
+        items.set(prefix, word);
+        if (reason !== null) reasons.set(prefix, reason);
+      }
+    }
+    return {items, reasons};
+  }
+
+  on(listener: Tell): Cancel {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  #atMost(ms: number, work: Promise<unknown>): Promise<void> {
+    return new Promise((resolve) => {
+      const cancel = this.#clock.after(ms, resolve);
+      void work.then(() => {
+        cancel();
+        resolve();
+      });
+    });
+  }
+}
+
+/** Resolves once nothing is left to withdraw, as far as can be told. */
+async function emptied(part: DrivenPart): Promise<void> {
+  do await part.nextPass();
+  while (part.entries.size > 0 || (part.failure !== null && !part.isAbsent));
+}
+
+function sayWhatIsLeft(part: DrivenPart): void {
+  const {entries, failure, title} = part;
+  const [first] = entries;
+  if (!first) return;
+  const [prefix, {reason}] = first;
+  const what = entries.size === 1 ? prefix : `${entries.size} prefixes`;
+  part.note(
+    'error',
+    `stopped, and ${title} may still announce ${what}: ${failure ?? reason ?? 'it took too long'}`,
+  );
+}
+
+/** Notes of one announcer, those about many prefixes as one. */
+export class DrivenNotes {
+  readonly #emit: Emit;
+  readonly #fields: JsonObject;
+
+  constructor(emit: Emit, fields: JsonObject) {
+    this.#emit = emit;
+    this.#fields = fields;
+  }
+
+  note(level: LogLevel, message: string, prefixes?: readonly Prefix[]): void {
+    const fields = {...this.#fields, ...(prefixes ? {prefixes: prefixes.slice(0, 20)} : {})};
+    this.#emit({kind: 'note', level, message, fields});
+  }
+
+  /** `message` is given the prefix, or how many there are; nothing is said of none. */
+  about(prefixes: readonly Prefix[], level: LogLevel, message: (what: string) => string): void {
+    const [first] = prefixes;
+    if (first === undefined) return;
+    this.note(level, message(prefixes.length === 1 ? first : `${prefixes.length} prefixes`), prefixes);
+  }
+}

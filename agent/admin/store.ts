@@ -50,7 +50,7 @@ export type PeerOrder = Readonly<z.infer<typeof peerOrderSchema>>;
 export interface OrderStore<Order> {
   orders(): ReadonlyMap<string, Order>;
   /** Puts an order in the place of the one before, or takes it away (null); for all names or, when it throws, none. */
-  put(names: readonly string[], order: Order | null): void;
+  put(names: readonly string[], order: Order | null | ((name: string) => Order)): void;
 }
 
 /** The orders that services were given, and the holds of prefixes. */
@@ -88,7 +88,7 @@ function section<Order>(
       const next = new Map(orders);
       for (const name of names) {
         if (order === null) next.delete(name);
-        else next.set(name, order);
+        else next.set(name, order instanceof Function ? order(name) : order);
       }
       write(Object.fromEntries(next));
       orders = next;

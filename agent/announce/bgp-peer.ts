@@ -1,5 +1,6 @@
 /** One peer of the embedded speaker: its session, what it is to have, and what is said about it. */
 
+import type {PeerPhase} from '../admin/peer-orders.js';
 import type {Bfd, BfdHandle} from '../bfd/bfd.js';
 import type {BfdChange} from '../bfd/messages.js';
 import {AdjRibOut, type Standing} from '../bgp/adj-out.js';
@@ -8,13 +9,13 @@ import type {Notification, Update} from '../bgp/wire/message.js';
 import type {Preserved} from '../bgp/wire/negotiate.js';
 import type {BfdConfig, PeerConfig} from '../config/types.js';
 import type {Ends, PeerConnector} from '../io/peer-socket.js';
+import {atMost} from '../lib/at-most.js';
 import {familyOf} from '../lib/prefix.js';
 import type {
   Clock,
   Emit,
   HostNetwork,
   IpAddress,
-  IpFamily,
   Json,
   PeerSnapshot,
   PeerWord,
@@ -22,9 +23,11 @@ import type {
   Route,
   ServiceName,
 } from '../types.js';
-import {isSameBfd, targetOf, timersOf} from './bgp-peer-bfd.js';
+import {heldBack, isSameBfd, targetOf, timersOf} from './bgp-peer-bfd.js';
+import {familyNames, PeerNextHops} from './bgp-peer-next-hops.js';
 import {describeRestart, inSeconds} from './bgp-peer-restart.js';
-import {interfaceOf, type NextHops, selfNextHops} from './next-hop.js';
+import {shortfallOf} from './bgp-peer-shortfall.js';
+import {ttlTo} from './bgp-peer-ttl.js';
 
 export interface BgpPeerOptions {
   readonly config: PeerConfig;
@@ -45,20 +48,22 @@ export interface BgpPeerOptions {
   readonly onChange: () => void;
 }
 
-const multihopTtl = 64;
-const familyNames = {ipv4: 'IPv4', ipv6: 'IPv6'} as const;
+/** So long what is due may take before a session ends. */
+export const lastWordsMs = 2_000;
 
 export class BgpPeer {
   readonly #options: BgpPeerOptions;
   readonly #out: AdjRibOut;
   readonly #session: Session;
+  readonly #nextHops: PeerNextHops;
   #config: PeerConfig;
   #bfd: BfdHandle | null = null;
+  /** What people want of it. */
+  #phase: PeerPhase = 'enabled';
+  /** The end of a session that was closed by hand. */
+  #closing: Promise<void> = Promise.resolve();
+  #started = false;
   #stopped = false;
-  /** What `self` stands for in the present session, or stood for in the last. */
-  #self: NextHops = {ipv4: null, ipv6: null};
-  /** Families whose missing next hop was complained about. */
-  readonly #complained = new Set<IpFamily>();
   #complainedOfUpdates = false;
 
   constructor(options: BgpPeerOptions) {
@@ -68,6 +73,7 @@ export class BgpPeer {
     this.#options = options;
     this.#config = config;
     this.#out = new AdjRibOut(encode);
+    this.#nextHops = new PeerNextHops({...options, warn: (message) => this.#note(message)});
     this.#session = new Session({
       settings: {
         local: {
@@ -88,7 +94,7 @@ export class BgpPeer {
       dial: {connector, target: {address, port, localAddress, ttl: ttlTo(config), password}},
       handlers: {
         state: (from, to, reason) => this.#onState(from, to, reason),
-        selfNextHop: (local) => this.#nextHops(local),
+        selfNextHop: (local) => this.#nextHops.at(local, this.#config),
         objection: (ends) => this.#objection(ends),
         news: {
           announced: (prefix, nextHop, owners) => this.#onAnnounced(prefix, nextHop, owners),
@@ -111,10 +117,30 @@ export class BgpPeer {
     return this.#session.state === 'established';
   }
 
+  get phase(): PeerPhase {
+    return this.#phase;
+  }
+
+  /** Whether it is to have routes at all. */
+  get takesRoutes(): boolean {
+    return this.#phase === 'enabled' || this.#phase === 'draining';
+  }
+
   start(): void {
-    if (this.#stopped) return;
-    this.#openBfd();
-    this.#session.start();
+    this.#started = true;
+    this.#run();
+  }
+
+  /**
+   * Goes by what people want of it. While `draining` everything is announced as about to go; who is `disabled` is told
+   * `farewell` behind what is due, and not called any more. What it is to have is for the caller to put.
+   */
+  administer(phase: PeerPhase, farewell: Notification): void {
+    const before = this.#phase;
+    this.#phase = phase;
+    this.#out.shutDown(phase === 'draining');
+    if (phase === 'disabled') this.#closing = this.#close(farewell);
+    else if (before === 'disabled') void this.#closing.then(() => this.#run());
   }
 
   /** What the peer is to have of one prefix; null: nothing. Goes out with the next `flush`. */
@@ -131,7 +157,7 @@ export class BgpPeer {
   flush(isComplete: boolean): void {
     this.#out.complete(isComplete);
     this.#session.wake();
-    this.#complainOfNextHops();
+    this.#nextHops.complain(this.name, this.#out, this.#session.localAddress);
   }
 
   /** Takes what of a new configuration does not need a new session. */
@@ -147,9 +173,9 @@ export class BgpPeer {
   reroute(): void {
     const local = this.#session.localAddress;
     if (!local || !this.isEstablished) return;
-    this.#out.reroute(this.#nextHops(local));
+    this.#out.reroute(this.#nextHops.at(local, this.#config));
     this.#session.wake();
-    this.#complainOfNextHops();
+    this.#nextHops.complain(this.name, this.#out, this.#session.localAddress);
   }
 
   /** Resolves once the socket took everything that was due, or there is no session. */
@@ -183,6 +209,25 @@ export class BgpPeer {
     return {restarted: false, forwarding: this.#config.families};
   }
 
+  get #mayRun(): boolean {
+    return this.#started && !this.#stopped && this.#phase !== 'disabled';
+  }
+
+  #run(): void {
+    if (!this.#mayRun) return;
+    if (!this.#bfd) this.#openBfd();
+    this.#session.start();
+  }
+
+  async #close(farewell: Notification): Promise<void> {
+    await atMost(this.#options.clock, lastWordsMs, this.#session.sent());
+    if (this.#stopped || this.#phase !== 'disabled') return;
+    await this.#session.stop(farewell);
+    const bfd = this.#bfd;
+    this.#bfd = null;
+    await bfd?.close();
+  }
+
   async #end(notification: Notification | null): Promise<void> {
     this.#stopped = true;
     await this.#session.stop(notification);
@@ -212,22 +257,16 @@ export class BgpPeer {
 
   /** Why a prefix is not as wanted here; null: it is. */
   shortfall(prefix: Prefix): string | null {
-    const {word} = this.#out.standing(prefix);
     const family = familyOf(prefix);
-    switch (word) {
-      case 'peer-down':
-        return `peer ${this.name} is ${this.#session.state}: ${this.#session.lastError ?? 'no session yet'}`;
-      case 'no-next-hop':
-        return `peer ${this.name}: ${this.#missingNextHop(family)}`;
-      case 'not-negotiated':
-        return `peer ${this.name} does not take ${familyNames[family]} routes`;
-      case 'failed':
-        return `peer ${this.name}: the attributes are too long for an UPDATE`;
-      case 'withdraw-pending':
-        return `peer ${this.name} has not taken the withdrawal yet`;
-      default:
-        return null;
-    }
+    const {lastError, localAddress, state} = this.#session;
+    return shortfallOf({
+      word: this.#out.standing(prefix).word,
+      peer: this.name,
+      family: familyNames[family],
+      state,
+      lastError,
+      noNextHop: () => this.#nextHops.missing(family, localAddress),
+    });
   }
 
   prefixes(): Iterable<Prefix> {
@@ -247,7 +286,7 @@ export class BgpPeer {
       announced: this.#out.announced,
       received,
       lastError,
-      ...(this.#bfd && {bfd: this.#bfd.state}),
+      ...(this.#bfd && {bfd: this.#bfd.state, bfdReason: this.#bfd.reason}),
       ...(this.#config.gracefulRestart && {
         gracefulRestart: describeRestart(this.#config.gracefulRestart, this.#session, this.#out.unended),
       }),
@@ -256,19 +295,33 @@ export class BgpPeer {
 
   #openBfd(): void {
     const {bfd} = this.#config;
-    if (bfd) this.#bfd = this.#options.bfd.open(targetOf(this.#config, bfd), (change) => this.#onBfd(change));
+    if (!bfd) return;
+    this.#bfd = this.#options.bfd.open(targetOf(this.#config, bfd), {
+      onChange: (change) => this.#onBfd(change),
+      onRefusal: (reason) =>
+        this.#note(`bfd session ${this.name}: packets of the peer are refused: ${reason}`),
+    });
   }
 
-  /** BGP does not wait for BFD, so that other intervals, or a new session, leave it alone. */
+  /** A BGP session that is there does not wait for BFD: other intervals, or a new session of BFD, leave it alone. */
   #reconfigureBfd(before: BfdConfig | undefined): void {
     const {bfd: next} = this.#config;
     if (this.#bfd && before && next && isSameBfd(before, next)) {
       this.#bfd.configure(timersOf(next));
-      return;
+    } else {
+      void this.#bfd?.close();
+      this.#bfd = null;
+      if (this.#mayRun) this.#openBfd();
     }
-    void this.#bfd?.close();
-    this.#bfd = null;
-    if (!this.#stopped) this.#openBfd();
+    if (before?.strict && !next?.strict) this.#connectNow();
+  }
+
+  /** Where BGP waited for BFD it does not sit out a timer on top. */
+  #connectNow(): void {
+    const {state} = this.#session;
+    if (!this.#mayRun || state === 'open-sent' || state === 'open-confirm' || state === 'established') return;
+    void this.#session.stop(null);
+    this.#session.start();
   }
 
   #onBfd({byHand, from, reason, to}: BfdChange): void {
@@ -282,6 +335,7 @@ export class BgpPeer {
     });
     // RFC 5882 §3.2: a session that is down by hand says nothing about the path.
     if (!isUp && !byHand) this.#onPathDown(reason ?? to);
+    if (isUp && this.#config.bfd?.strict) this.#connectNow();
   }
 
   #onPathDown(reason: string): void {
@@ -302,9 +356,9 @@ export class BgpPeer {
     const {emit, onChange} = this.#options;
     emit({kind: 'peer-state', peer: this.name, from, to, reason});
     if (to === 'established') {
-      this.#complained.clear();
+      this.#nextHops.forget();
       this.#complainedOfUpdates = false;
-      this.#complainOfNextHops();
+      this.#nextHops.complain(this.name, this.#out, this.#session.localAddress);
       if (!this.keepsRoutes && this.#config.gracefulRestart) {
         this.#note(
           `peer ${this.name} does no graceful restart: what is announced to it goes with the session`,
@@ -332,45 +386,14 @@ export class BgpPeer {
     this.#note(`peer ${this.name} sends UPDATEs with errors that do not end the session: ${fault.reason}`);
   }
 
-  #nextHops(local: IpAddress): NextHops {
-    const {isOurs, network} = this.#options;
-    this.#self = selfNextHops(local, {config: this.#config, addresses: network.addresses(), isOurs});
-    return this.#self;
-  }
-
   #objection(ends: Ends | null): string | null {
+    const held = this.#bfd && this.#config.bfd?.strict ? heldBack(this.#bfd) : null;
+    if (held !== null) return held;
     if (!ends || !this.#options.isOurs(ends.local)) return null;
     return `the kernel chose the source address ${ends.local}, which lies in one of our own prefixes: set local_address`;
-  }
-
-  /** One warning for each family that cannot be announced for want of a next hop, until it can. */
-  #complainOfNextHops(): void {
-    for (const family of ['ipv4', 'ipv6'] as const) {
-      if (!this.#out.lacksNextHop(family)) {
-        if (this.#self[family] !== null) this.#complained.delete(family);
-      } else if (!this.#complained.has(family)) {
-        this.#complained.add(family);
-        const what = `${familyNames[family]} routes are not announced to ${this.name}`;
-        this.#note(`${what}: ${this.#missingNextHop(family)}`);
-      }
-    }
-  }
-
-  #missingNextHop(family: IpFamily): string {
-    const local = this.#session.localAddress;
-    const name = local && interfaceOf(local, this.#options.network.addresses());
-    const where = name ? `interface ${name} has` : 'the interface of the session has';
-    const key = family === 'ipv4' ? 'local_address4' : 'local_address6';
-    return `${where} no global ${familyNames[family]} address for a next hop: set ${key}`;
   }
 
   #note(message: string): void {
     this.#options.emit({kind: 'note', level: 'warn', message, fields: {peer: this.name}});
   }
-}
-
-/** A direct external peer is one hop away, and what comes from further is none of its business. */
-function ttlTo({localAs, multihop, remoteAs}: PeerConfig): number {
-  const isInternal = remoteAs === 'internal' || remoteAs === localAs;
-  return multihop ?? (isInternal ? multihopTtl : 1);
 }

@@ -5,13 +5,16 @@
  */
 
 import type {LifeBefore} from '../admin/life.js';
+import {describePeerAdmin, phaseOf} from '../admin/peer-orders.js';
 import type {Bfd} from '../bfd/bfd.js';
 import {CeaseSubcode} from '../bgp/wire/iana.js';
 import {nothingPreserved, type Preserved} from '../bgp/wire/negotiate.js';
 import {nlriOf} from '../bgp/wire/nlri.js';
 import {cease} from '../bgp/wire/notification.js';
 import type {BgpConfig, PeerConfig} from '../config/types.js';
+import {type PeerAdminStatus, peerEnabled} from '../events/status.js';
 import type {PeerConnector} from '../io/peer-socket.js';
+import {atMost} from '../lib/at-most.js';
 import {remember} from '../lib/collections.js';
 import {familyOf, hostPrefix} from '../lib/prefix.js';
 import type {
@@ -29,7 +32,7 @@ import type {
   Prefix,
   Route,
 } from '../types.js';
-import {BgpPeer} from './bgp-peer.js';
+import {BgpPeer, lastWordsMs} from './bgp-peer.js';
 import {RouteTable} from './route-table.js';
 
 export interface BgpAnnouncerOptions {
@@ -44,15 +47,17 @@ export interface BgpAnnouncerOptions {
   readonly bfd: Bfd;
   /** Absent: peers hold nothing from before this process began. */
   readonly lifeBefore?: LifeBefore;
+  /** What people want of a peer now; ask again with `applyAdmin`. Absent: nothing. */
+  readonly adminOf?: (peer: string) => PeerAdminStatus;
   readonly clock: Clock;
   readonly emit: Emit;
   /** In [0, 1). */
   readonly random?: () => number;
 }
 
-/** So long what is due may take when stopping. */
-const LAST_WORDS_MS = 2_000;
 const STOP_TEXT = 'eip-health stops';
+/** To a peer that was disabled without a reason. */
+const DISABLED_TEXT = 'disabled by the operator of eip-health';
 
 export class BgpAnnouncer implements Announcer {
   readonly name = 'bgp';
@@ -116,9 +121,18 @@ export class BgpAnnouncer implements Announcer {
     const peers = [...this.#peers.values()];
     this.#cancelNetwork();
     if (mode === 'withdraw') this.set({items: [], adopt: new Set(), complete: true});
-    await this.#atMost(LAST_WORDS_MS, Promise.all(peers.map((peer) => peer.sent())));
+    await atMost(this.#options.clock, lastWordsMs, Promise.all(peers.map((peer) => peer.sent())));
     const farewell = cease(CeaseSubcode.administrativeShutdown, STOP_TEXT);
     await Promise.all(peers.map((peer) => (mode === 'keep' ? peer.leave(farewell) : peer.stop(farewell))));
+  }
+
+  /** Goes by what people want of the peers now. */
+  applyAdmin(): void {
+    const changed = [...this.#peers.values()].filter((peer) => this.#administer(peer));
+    if (changed.length === 0) return;
+    for (const prefix of this.#routes.prefixes()) this.#handOut(prefix);
+    this.#flush();
+    this.#settleSoon(this.#owed);
   }
 
   /** Takes a new configuration. Only what the peer must learn from an OPEN, or the socket, bounces a session. */
@@ -173,6 +187,7 @@ export class BgpAnnouncer implements Announcer {
       ]);
       items.set(prefix, Object.fromEntries(entries));
       const shortfalls = refused ? [refusal] : peers.flatMap((peer) => peer.shortfall(prefix) ?? []);
+      if (!refused && this.#isHeldOut(prefix)) shortfalls.push(heldOut);
       if (shortfalls.length > 0) reasons.set(prefix, shortfalls.join('; '));
     }
     return {items, reasons};
@@ -185,7 +200,7 @@ export class BgpAnnouncer implements Announcer {
 
   #peerFor(config: PeerConfig, preserved: Preserved): BgpPeer {
     const {bfd, clock, connector, emit, isOurs, network, random = Math.random, routerId} = this.#options;
-    return new BgpPeer({
+    const peer = new BgpPeer({
       config,
       preserved,
       routerId,
@@ -200,6 +215,31 @@ export class BgpAnnouncer implements Announcer {
       onTaken: (prefix) => this.#settle(prefix),
       onChange: () => this.#settleSoon(this.#owed),
     });
+    this.#administer(peer);
+    return peer;
+  }
+
+  /** Whether anything has changed for the peer. */
+  #administer(peer: BgpPeer): boolean {
+    const admin = this.#options.adminOf?.(peer.name) ?? peerEnabled;
+    const [from, to] = [peer.phase, phaseOf(admin)];
+    if (from === to) return false;
+    const reason = describePeerAdmin(admin);
+    this.#options.emit({
+      kind: 'note',
+      level: 'info',
+      message: `peer ${peer.name} ${to}: ${reason}`,
+      fields: {peer: peer.name, from, to, reason},
+    });
+    peer.administer(to, cease(CeaseSubcode.administrativeShutdown, admin.reason ?? DISABLED_TEXT));
+    return true;
+  }
+
+  /** Whether nobody gets a prefix because people do not want the peers that would to have any. */
+  #isHeldOut(prefix: Prefix): boolean {
+    const routes = this.#routes.of(prefix);
+    const meant = [...this.#peers.values()].filter((peer) => routeFor(peer.name, routes) !== null);
+    return meant.length > 0 && meant.every((peer) => !peer.takesRoutes);
   }
 
   /** Tells every peer what it is to have of a prefix, unless the gate is closed to it. */
@@ -211,7 +251,7 @@ export class BgpAnnouncer implements Announcer {
     else this.#refused.add(prefix);
     if (routes.length === 0) this.#nlri.delete(prefix);
     for (const peer of this.#peers.values()) {
-      peer.put(prefix, isAllowed ? routeFor(peer.name, routes) : null);
+      peer.put(prefix, isAllowed && peer.takesRoutes ? routeFor(peer.name, routes) : null);
     }
   }
 
@@ -267,19 +307,10 @@ export class BgpAnnouncer implements Announcer {
   #tell(event: AnnouncerEvent): void {
     for (const listener of this.#listeners) listener(event);
   }
-
-  #atMost(ms: number, work: Promise<unknown>): Promise<void> {
-    return new Promise((resolve) => {
-      const cancel = this.#options.clock.after(ms, resolve);
-      void work.then(() => {
-        cancel();
-        resolve();
-      });
-    });
-  }
 }
 
 const refusal = 'not covered by `allow`';
+const heldOut = 'every peer that it is for is drained or disabled';
 
 /** Of several routes of one prefix the one that names the peer goes before the one for all. */
 function routeFor(peer: string, routes: readonly Route[]): Route | null {

@@ -5,7 +5,7 @@ import {bytesOf} from '../lib/prefix.js';
 import type {IpAddress, IpFamily} from '../types.js';
 import {maxSegmentLength} from './wire/as-path.js';
 import {encodeAttributes} from './wire/attributes.js';
-import {isLarge} from './wire/communities.js';
+import {gracefulShutdown, isLarge} from './wire/communities.js';
 import {maxMessageLength} from './wire/frame.js';
 import type {AsPathSegment, Negotiated, PathAttribute} from './wire/message.js';
 
@@ -15,6 +15,8 @@ export interface PeerFacts {
   readonly negotiated: Negotiated;
   /** What `next_hop: self` means to this peer, by the prefix's family; null: there is no such address. */
   readonly selfNextHop: Readonly<Record<IpFamily, IpAddress | null>>;
+  /** All that it has is about to be withdrawn (RFC 8326). */
+  readonly shutsDown?: boolean;
 }
 
 /** One set of attributes as it goes out; the prefixes that share it share the object. */
@@ -75,13 +77,16 @@ export function attributesTo(route: RouteAttributes, facts: PeerFacts): PathAttr
     {kind: 'as-path', segments: external ? asPath(facts.localAs, route.asPathPrepend + 1) : []},
   ];
   if (route.med !== null) attributes.push({kind: 'med', value: route.med});
+  const {shutsDown = false} = facts;
   // RFC 4271 §5.1.5: in every UPDATE to an internal peer, in none to an external one.
   if (!external) {
-    const value = route.localPreference ?? DEFAULT_LOCAL_PREFERENCE;
+    // RFC 8326 §4: routers lower it for what comes from external peers; to internal ones we say it ourselves.
+    const value = shutsDown ? 0 : (route.localPreference ?? DEFAULT_LOCAL_PREFERENCE);
     attributes.push({kind: 'local-preference', value});
   }
   const large = route.communities.filter(isLarge);
   const standard = route.communities.filter((community) => !isLarge(community));
+  if (shutsDown && !standard.includes(gracefulShutdown)) standard.push(gracefulShutdown);
   if (standard.length > 0) attributes.push({kind: 'communities', communities: standard});
   if (large.length > 0) attributes.push({kind: 'large-communities', communities: large});
   return attributes;

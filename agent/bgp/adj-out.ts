@@ -42,6 +42,7 @@ export class AdjRibOut {
   readonly #busy: Record<IpFamily, Set<Group>> = {ipv4: new Set(), ipv6: new Set()};
   readonly #endOfRibDue = new Set<IpFamily>();
   #facts: PeerFacts | null = null;
+  #shutsDown = false;
   #complete = false;
   #wanted = 0;
   #announced = 0;
@@ -94,10 +95,10 @@ export class AdjRibOut {
 
   /** A session begins: the peer has nothing, or, after graceful restart, what is stale. */
   up(facts: PeerFacts): void {
-    this.#facts = facts;
+    this.#facts = {...facts, shutsDown: this.#shutsDown};
     this.#endOfRibDue.clear();
     for (const family of facts.negotiated.families) this.#endOfRibDue.add(family);
-    this.#groups.meet(facts);
+    this.#groups.meet(this.#facts);
     for (const entry of this.#entries.values()) {
       entry.stale &&= this.#mayBeStale(entry.family, facts);
       this.#place(entry);
@@ -124,9 +125,19 @@ export class AdjRibOut {
 
   /** The addresses that `self` stands for may have changed: what they change goes out again, nothing else. */
   reroute(selfNextHop: PeerFacts['selfNextHop']): void {
-    if (!this.#facts) return;
-    this.#facts = {...this.#facts, selfNextHop};
-    const changed = this.#groups.meet(this.#facts);
+    if (this.#facts) this.#learn({...this.#facts, selfNextHop});
+  }
+
+  /** Whether all that the peer has is about to be withdrawn, and is announced so (RFC 8326), in sessions to come too. */
+  shutDown(shutsDown: boolean): void {
+    this.#shutsDown = shutsDown;
+    if (this.#facts) this.#learn({...this.#facts, shutsDown});
+  }
+
+  /** What a changed fact changes goes out again. */
+  #learn(facts: PeerFacts): void {
+    this.#facts = facts;
+    const changed = this.#groups.meet(facts);
     if (changed.size === 0) return;
     for (const entry of this.#entries.values()) if (changed.has(entry.group)) this.#place(entry);
   }

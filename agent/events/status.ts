@@ -32,11 +32,15 @@ export interface StatusInput {
   readonly services: readonly {readonly config: ServiceConfig; readonly state: ServiceState}[];
   /** Who wants what of a service, and why; absent: nobody but its configuration. */
   readonly adminOf?: (config: ServiceConfig) => ServiceStatus['admin'];
+  /** Prefixes that people hold out; absent: none. */
+  readonly held?: ReadonlyMap<Prefix, HoldStatus>;
   readonly plan: Pick<Plan, 'addresses' | 'routes'>;
   /** What puts addresses on the interface; null: nothing does. */
   readonly kernelAddresses: AnnouncerSnapshot | null;
   readonly announcers: readonly {readonly name: string; readonly snapshot: AnnouncerSnapshot}[];
   readonly peers: readonly PeerSnapshot[];
+  /** Absent: nobody wants anything of them. */
+  readonly peerAdminOf?: (peer: string) => PeerAdminStatus;
   /** How many checks run now, and how many wait for others to end (`max_running_checks`). */
   readonly load: {readonly running: number; readonly waiting: number};
 }
@@ -77,6 +81,15 @@ export type AdminSource = {
   readonly prefixes?: readonly Prefix[];
 };
 
+/** Who holds a prefix out, since when, until when (null: until it is let in again), and why. */
+export type HoldStatus = {
+  readonly by: string;
+  /** ISO 8601, like `until`. */
+  readonly at: string;
+  readonly until: string | null;
+  readonly reason: string | null;
+};
+
 export type ServiceStatus = {
   readonly name: string;
   readonly state: Settled;
@@ -114,6 +127,8 @@ export type RouteStatus = {
   readonly prefix: Prefix;
   readonly wanted: boolean;
   readonly owners: readonly string[];
+  /** Absent: nobody holds it out. */
+  readonly held?: HoldStatus;
   /** Announcer → what it has: for `kernel` the words for address and route, for `bgp` an object per peer. */
   readonly announcers: JsonObject;
   /** Announcer → why it does not have what it should. */
@@ -125,8 +140,11 @@ export type PeerStatus = {
   readonly address: string;
   readonly remote_as: number | null;
   readonly state: PeerWord;
+  readonly admin: PeerAdminStatus;
   readonly since: string;
   readonly bfd: BfdWord | null;
+  /** Why it is not up; null where it is, or nothing is known. */
+  readonly bfd_reason: string | null;
   /** null when not configured. */
   readonly graceful_restart: RestartStatus | null;
   readonly announced: number;
@@ -144,6 +162,27 @@ export type RestartStatus = {
   /** RFC 9494. */
   readonly long_lived: boolean;
   readonly end_of_rib: readonly IpFamily[];
+};
+
+/** What people want of a peer. */
+export type PeerAdminStatus = {
+  readonly state: 'enabled' | 'drained' | 'disabled';
+  readonly by: string | null;
+  /** ISO 8601, like `until` and `drain_until`. */
+  readonly at: string | null;
+  readonly until: string | null;
+  readonly reason: string | null;
+  /** Until then it still has its routes, marked as going away; null: not any more, or nobody wants them gone. */
+  readonly drain_until: string | null;
+};
+
+export const peerEnabled: PeerAdminStatus = {
+  state: 'enabled',
+  by: null,
+  at: null,
+  until: null,
+  reason: null,
+  drain_until: null,
 };
 
 export function buildStatus(input: StatusInput): Status {
@@ -168,8 +207,10 @@ export function buildStatus(input: StatusInput): Status {
       address: peer.address,
       remote_as: peer.remoteAs,
       state: peer.state,
+      admin: input.peerAdminOf?.(peer.name) ?? peerEnabled,
       since: iso(peer.since),
       bfd: peer.bfd ?? null,
+      bfd_reason: peer.bfdReason ?? null,
       graceful_restart: peer.gracefulRestart ? restartStatus(peer.gracefulRestart) : null,
       announced: peer.announced,
       received: peer.received,
@@ -229,14 +270,14 @@ function runLength(run: CheckState['run']): number | null {
   return run.of === 'fail' ? -run.length : run.length;
 }
 
-/** A row for every prefix that is planned, and for every other one that something still holds. */
-function routeRows({plan, services, kernelAddresses, announcers}: StatusInput): RouteStatus[] {
+/** A row for every prefix that is planned, and for every other one that something still has, or that is held out. */
+function routeRows({plan, services, held, kernelAddresses, announcers}: StatusInput): RouteStatus[] {
   const wanted = new Set(plan.routes.map(({prefix}) => prefix));
   const owners = new Map<Prefix, Set<string>>();
   for (const {prefix, owners: names} of [...plan.routes, ...plan.addresses]) {
     for (const name of names) remember(owners, prefix, () => new Set<string>()).add(name);
   }
-  const left = new Set<Prefix>();
+  const left = new Set([...(held?.keys() ?? [])].filter((prefix) => !owners.has(prefix)));
   for (const {items} of [kernelAddresses, ...announcers.map(({snapshot}) => snapshot)].flatMap(
     (each) => each ?? [],
   )) {
@@ -248,12 +289,16 @@ function routeRows({plan, services, kernelAddresses, announcers}: StatusInput): 
       if (left.has(prefix)) owners.get(prefix)?.add(config.name);
     }
   }
-  return sortedByPrefix([...owners]).map(([prefix, names]) => ({
-    prefix,
-    wanted: wanted.has(prefix),
-    owners: [...names].sort(),
-    ...atAnnouncers(prefix, kernelAddresses, announcers),
-  }));
+  return sortedByPrefix([...owners]).map(([prefix, names]) => {
+    const hold = held?.get(prefix);
+    return {
+      prefix,
+      wanted: wanted.has(prefix),
+      owners: [...names].sort(),
+      ...(hold && {held: hold}),
+      ...atAnnouncers(prefix, kernelAddresses, announcers),
+    };
+  });
 }
 
 /** As `comparePrefixes` sorts, but every address is parsed once: there may be 100,000. */

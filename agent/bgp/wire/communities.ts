@@ -4,6 +4,9 @@ import type {Community} from '../../types.js';
 import type {Reader} from './reader.js';
 import type {Writer} from './writer.js';
 
+/** GRACEFUL_SHUTDOWN (RFC 8326): the route is about to be withdrawn, take another where there is one. */
+export const gracefulShutdown = '65535:0' as Community;
+
 const largePrefix = 'large:';
 
 /** Whether it is one for LARGE_COMMUNITY rather than COMMUNITIES. */

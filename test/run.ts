@@ -9,7 +9,7 @@ import {availableParallelism} from 'node:os';
 import {dirname, join} from 'node:path';
 import {fileURLToPath} from 'node:url';
 import {sweep} from './lab/namespace.js';
-import {prepareInterop} from './lab/packages.js';
+import {type LabTests, prepare} from './lab/packages.js';
 import {root} from './root.js';
 import {failure, type Report, skip, sum} from './runner/count.js';
 import {describeRun} from './runner/print.js';
@@ -18,7 +18,12 @@ import {runFile} from './runner/run-file.js';
 const compiled = dirname(fileURLToPath(import.meta.url));
 const isCi = !['', '0', 'false'].includes(process.env.CI ?? '');
 const unit = {timeoutMs: 90_000};
-const interop = {timeoutMs: 240_000, atOnce: 2};
+const lab = {timeoutMs: 240_000, atOnce: 2};
+const labTests: Readonly<Record<LabTests, string>> = {
+  // The longest file first: nothing waits for it at the end.
+  ipvs: 'tests on a kernel with IPVS',
+  interop: 'interop tests',
+};
 
 const say = (line: string) => process.stdout.write(`${line}\n`);
 const stop = new AbortController();
@@ -28,8 +33,8 @@ const files = await testFiles(process.argv.slice(2));
 const reports: Report[] = [];
 if (files.length === 0) reports.push(failed('no test file matches', failure('nothing to run')));
 await runAll(
-  files.filter(isInterop),
-  files.filter((file) => !isInterop(file)),
+  files.filter((file) => labTestsOf(file) !== null),
+  files.filter((file) => labTestsOf(file) === null),
 );
 if (stop.signal.aborted) reports.push(failed('interrupted', failure('interrupted')));
 
@@ -41,8 +46,10 @@ if (isCi && counts.skipped > 0) say(`CI is set: ${counts.skipped} skipped tests 
 process.exitCode = bad > 0 ? 1 : 0;
 say(`${counts.passed} passed, ${bad} failed, ${skipped} skipped`);
 
-function isInterop(file: string): boolean {
-  return file.startsWith('interop/');
+/** The kind of lab tests that a file belongs to; null: it needs nothing but Node. */
+function labTestsOf(file: string): LabTests | null {
+  const kinds = Object.keys(labTests) as LabTests[];
+  return kinds.find((kind) => file.startsWith(`${kind}/`)) ?? null;
 }
 
 /** Sources, not what lies in the output folder: that may be older. Paths below `test/`, without the ending. */
@@ -55,22 +62,30 @@ async function testFiles(patterns: readonly string[]): Promise<string[]> {
     .sort();
 }
 
-/** Interop files mostly wait, so they run beside the others, but never more than two at once. */
-async function runAll(interopFiles: readonly string[], unitFiles: readonly string[]): Promise<void> {
-  const problem = interopFiles.length > 0 ? await prepareInterop(say) : null;
-  if (problem) {
-    for (const file of interopFiles) reports.push(skip(file));
-    say(`*** SKIPPED: ${interopFiles.length} files of interop tests: ${problem}\n`);
+/** Lab files mostly wait, so they run beside the others, but never more than two at once. */
+async function runAll(labFiles: readonly string[], unitFiles: readonly string[]): Promise<void> {
+  const ready: string[] = [];
+  const problems: string[] = [];
+  for (const [kind, name] of Object.entries(labTests)) {
+    const ofKind = labFiles.filter((file) => labTestsOf(file) === kind);
+    const problem = ofKind.length > 0 ? await prepare(kind as LabTests, say) : null;
+    if (problem === null) {
+      ready.push(...ofKind);
+      continue;
+    }
+    for (const file of ofKind) reports.push(skip(file));
+    say(`*** SKIPPED: ${ofKind.length} files of ${name}: ${problem}\n`);
+    problems.push(`${name}: ${problem}`);
   }
-  const ready = problem ? [] : [...interopFiles];
   const others = [...unitFiles];
+  const isLab = ready.length > 0;
   const lanes: Promise<void>[] = [];
-  for (let i = 0; i < interop.atOnce; i++) lanes.push(lane(ready, interop.timeoutMs));
+  for (let i = 0; i < lab.atOnce; i++) lanes.push(lane(ready, lab.timeoutMs));
   for (let i = 0; i < availableParallelism(); i++) lanes.push(lane(others, unit.timeoutMs));
   await Promise.all(lanes);
   // What a test could not remove itself because it was killed.
-  if (interopFiles.length > 0 && !problem) await sweep();
-  if (problem) say(`\n*** interop was SKIPPED: ${problem}`);
+  if (isLab) await sweep();
+  for (const problem of problems) say(`\n*** SKIPPED: ${problem}`);
 }
 
 async function lane(queue: string[], timeoutMs: number): Promise<void> {

@@ -1,11 +1,16 @@
-/** The programs that interop needs, and how a Debian machine gets them. */
+/** The programs that tests with real daemons and kernels need, and how a Debian machine gets them. */
 
 import {execFile, spawn} from 'node:child_process';
 import {access, chmod, readFile, rename, rm, writeFile} from 'node:fs/promises';
 import {promisify} from 'node:util';
 
+/** Folders of tests that need more than Node. */
+export type LabTests = 'interop' | 'ipvs';
+
 /** Debian package → a file it installs. */
-const needed: ReadonlyMap<string, string> = new Map([
+type Packages = ReadonlyMap<string, string>;
+
+const forInterop: Packages = new Map([
   ['iproute2', '/sbin/ip'],
   ['nftables', '/usr/sbin/nft'],
   ['bird2', '/usr/sbin/bird'],
@@ -18,32 +23,68 @@ const needed: ReadonlyMap<string, string> = new Map([
   ['rsyslog-openssl', '/usr/share/doc/rsyslog-openssl/copyright'],
 ]);
 
+/** The kernel with IPVS brings its own; the programs that run on it are this machine's. */
+const forIpvs: Packages = new Map([
+  ['user-mode-linux', '/usr/bin/linux.uml'],
+  ['iproute2', '/sbin/ip'],
+  ['kmod', '/sbin/modprobe'],
+  ['ipvsadm', '/sbin/ipvsadm'],
+  ['keepalived', '/usr/sbin/keepalived'],
+  ['bird2', '/usr/sbin/bird'],
+  ['frr', '/usr/lib/frr/bgpd'],
+]);
+
 const policy = '/usr/sbin/policy-rc.d';
 const savedPolicy = `${policy}.before-eip-health`;
 const mark = '# written by the tests of eip-health';
 
-/** Why interop cannot run here; null when it can. Installs what is missing where that is allowed. */
-export async function prepareInterop(say: (line: string) => void): Promise<string | null> {
-  if (process.platform !== 'linux') return 'interop needs Linux with network namespaces';
-  const missing = await missingPackages();
-  const install = `apt-get install --no-install-recommends ${missing.join(' ')}`;
-  if (process.getuid?.() !== 0) {
-    return `interop needs root (sudo npm test)${missing.length > 0 ? `, and: ${install}` : ''}`;
-  }
-  if (missing.length > 0) {
-    if (process.env.EIP_NO_APT === '1') return `EIP_NO_APT=1 is set; install by hand: ${install}`;
-    if (!(await exists('/usr/bin/apt-get'))) return `this is no Debian; interop needs: ${missing.join(' ')}`;
-    say(`installing the missing packages: ${install}`);
-    const failed = await withoutDaemons(() => aptInstall(missing));
-    if (failed) return `${failed}; try: apt-get update && ${install}`;
-  }
-  return namespaceProblem();
+/** Why these tests cannot run here; null when they can. Installs what is missing where that is allowed. */
+export async function prepare(tests: LabTests, say: (line: string) => void): Promise<string | null> {
+  return tests === 'interop' ? prepareInterop(say) : prepareIpvs(say);
 }
 
-export async function missingPackages(): Promise<string[]> {
+async function prepareInterop(say: (line: string) => void): Promise<string | null> {
+  if (process.platform !== 'linux') return 'interop needs Linux with network namespaces';
+  if (process.getuid?.() !== 0) {
+    const missing = await missingOf(forInterop);
+    return `interop needs root (sudo npm test)${missing.length > 0 ? `, and: ${commandFor(missing)}` : ''}`;
+  }
+  return (await providePackages('interop', forInterop, say)) ?? namespaceProblem();
+}
+
+/** The kernel is a process like others: once everything is installed, it needs no root. */
+async function prepareIpvs(say: (line: string) => void): Promise<string | null> {
+  if (process.platform !== 'linux' || process.arch !== 'x64') {
+    return 'a kernel with IPVS is started as user-mode Linux, which exists for Linux on x86-64';
+  }
+  return providePackages('a kernel with IPVS', forIpvs, say);
+}
+
+/** Installs what is missing; answers why that is not possible. */
+async function providePackages(
+  who: string,
+  packages: Packages,
+  say: (line: string) => void,
+): Promise<string | null> {
+  const missing = await missingOf(packages);
+  if (missing.length === 0) return null;
+  const install = commandFor(missing);
+  if (process.getuid?.() !== 0) return `${who} needs: ${install}`;
+  if (process.env.EIP_NO_APT === '1') return `EIP_NO_APT=1 is set; install by hand: ${install}`;
+  if (!(await exists('/usr/bin/apt-get'))) return `this is no Debian; ${who} needs: ${missing.join(' ')}`;
+  say(`installing the missing packages: ${install}`);
+  const failed = await withoutDaemons(() => aptInstall(missing));
+  return failed ? `${failed}; try: apt-get update && ${install}` : null;
+}
+
+async function missingOf(packages: Packages): Promise<string[]> {
   const missing: string[] = [];
-  for (const [name, file] of needed) if (!(await exists(file))) missing.push(name);
+  for (const [name, file] of packages) if (!(await exists(file))) missing.push(name);
   return missing;
+}
+
+function commandFor(missing: readonly string[]): string {
+  return `apt-get install --no-install-recommends ${missing.join(' ')}`;
 }
 
 async function aptInstall(packages: readonly string[]): Promise<string | null> {

@@ -59,6 +59,11 @@ export class Program {
     return this.#exit === null;
   }
 
+  /** Null while it runs. */
+  get exit(): Exit | null {
+    return this.#exit;
+  }
+
   signal(name: NodeJS.Signals): void {
     this.#child.kill(name);
   }

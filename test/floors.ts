@@ -6,7 +6,7 @@ import {posix} from 'node:path';
 const floors: readonly (readonly [RegExp, number])[] = [
   [/^agent\/(types\.ts$|lib\/)/, 0],
   [/^agent\/bgp\/(wire\/|fsm|adj-out)/, 1],
-  [/^agent\/bfd\/(packet|fsm)/, 1],
+  [/^agent\/bfd\/(packet|fsm|authentication)/, 1],
   [/^agent\/control\/[^/]*-protocol\.ts$/, 1],
   [/^agent\/service\/(state|plan|contribution|carry-over|departures)\.ts$/, 1],
   [/^agent\/config\/load\.ts$/, 3],

@@ -3,19 +3,27 @@
 import {heartbeat, startThread, type Thread} from '../io/thread.js';
 import type {BfdWord, Cancel, Clock, Emit} from '../types.js';
 import type {BfdTimers} from './fsm-types.js';
-import type {BfdChange, BfdTarget, FromBfd, ToBfd} from './messages.js';
+import type {BfdChange, BfdTarget, FromBfd, PostedTarget, ToBfd} from './messages.js';
 import {BEAT_MS} from './sessions.js';
 
 export interface BfdHandle {
   readonly state: BfdWord;
+  /** Why it is not up, as far as is known; null where it is, or nothing was heard yet. */
+  readonly reason: string | null;
   configure(timers: BfdTimers): void;
   /** AdminDown. Resolves when the peer has seen it, or had the time to. */
   close(): Promise<void>;
 }
 
+export interface BfdHandlers {
+  onChange(change: BfdChange): void;
+  /** What comes from the peer's address is dropped, and why; once for each reason in a row. */
+  onRefusal(reason: string): void;
+}
+
 /** What gives sessions to those who want to know of a peer. */
 export interface Bfd {
-  open(target: BfdTarget, onChange: (change: BfdChange) => void): BfdHandle;
+  open(target: BfdTarget, handlers: BfdHandlers): BfdHandle;
 }
 
 interface Entry {
@@ -23,7 +31,8 @@ interface Entry {
   state: BfdWord;
   /** It was up when its thread died. */
   died: boolean;
-  readonly onChange: (change: BfdChange) => void;
+  reason: string | null;
+  readonly handlers: BfdHandlers;
   onClosed: (() => void) | null;
 }
 
@@ -60,16 +69,19 @@ export class BfdClient implements Bfd {
     this.#startThread = start;
   }
 
-  open(target: BfdTarget, onChange: (change: BfdChange) => void): BfdHandle {
+  open(target: BfdTarget, handlers: BfdHandlers): BfdHandle {
     const id = ++this.#lastId;
-    const entry: Entry = {target, state: 'down', died: false, onChange, onClosed: null};
+    const entry: Entry = {target, state: 'down', died: false, reason: null, handlers, onClosed: null};
     this.#entries.set(id, entry);
     // A thread that is started opens all there are.
-    if (this.#thread) this.#thread.post({kind: 'open', id, target, again: false});
+    if (this.#thread) this.#thread.post({kind: 'open', id, target: posted(target), again: false});
     else if (!this.#onStopped) this.#start();
     return {
       get state() {
         return entry.state;
+      },
+      get reason() {
+        return entry.reason;
       },
       configure: (timers) => {
         entry.target = {...entry.target, timers};
@@ -89,7 +101,8 @@ export class BfdClient implements Bfd {
       ended: (reason) => (this.#thread === thread ? this.#failed(reason) : this.#stopped()),
     });
     for (const [id, entry] of this.#entries) {
-      if (!entry.onClosed) thread.post({kind: 'open', id, target: entry.target, again: entry.died});
+      const {died: again, onClosed, target} = entry;
+      if (!onClosed) thread.post({kind: 'open', id, target: posted(target), again});
       entry.died = false;
     }
     this.#stopBeating();
@@ -145,10 +158,18 @@ export class BfdClient implements Bfd {
     }
     const entry = this.#entries.get(message.id);
     if (message.kind === 'closed') entry?.onClosed?.();
-    else if (entry) {
-      entry.state = message.change.to;
-      if (!entry.onClosed) entry.onChange(message.change);
-    }
+    else if (entry && message.kind === 'refusal') {
+      entry.reason = `packets are refused: ${message.reason}`;
+      if (!entry.onClosed) entry.handlers.onRefusal(message.reason);
+    } else if (entry && message.kind === 'change') this.#changed(entry, message.change);
+  }
+
+  #changed(entry: Entry, change: BfdChange): void {
+    const {reason, to} = change;
+    entry.state = to;
+    if (to === 'up') entry.reason = null;
+    else if (reason !== null) entry.reason = reason;
+    if (!entry.onClosed) entry.handlers.onChange(change);
   }
 
   /**
@@ -167,15 +188,21 @@ export class BfdClient implements Bfd {
     });
     for (const entry of [...this.#entries.values()]) {
       const {onClosed, state: from} = entry;
-      entry.state = 'down';
       entry.died ||= from === 'up';
       if (onClosed) onClosed();
-      else if (from !== 'down')
-        entry.onChange({from, to: 'down', byHand: true, reason: 'the bfd thread ended'});
+      else if (from !== 'down') {
+        this.#changed(entry, {from, to: 'down', byHand: true, reason: 'the bfd thread ended'});
+      }
     }
     // Whoever heard of it may have closed the last session, or opened one.
     if (this.#entries.size === 0 || this.#thread) return;
     if (livedMs >= RESTART_MS) this.#start();
     else this.#stopWaiting = this.#clock.after(RESTART_MS, () => this.#start());
   }
+}
+
+function posted({authentication, ...target}: BfdTarget): PostedTarget {
+  if (!authentication) return {...target, authentication};
+  const {keyId, secret, type} = authentication;
+  return {...target, authentication: {type, keyId, password: secret.reveal()}};
 }

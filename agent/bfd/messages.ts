@@ -2,6 +2,7 @@
 
 import type {BfdRoute} from '../io/bfd-network.js';
 import type {BfdWord} from '../types.js';
+import type {Authentication} from './authentication.js';
 import type {BfdTimers} from './fsm-types.js';
 
 /** One session, as configured. */
@@ -10,6 +11,13 @@ export interface BfdTarget extends BfdRoute {
   readonly passive: boolean;
   /** Packets that arrive with less are not the peer's. */
   readonly minimumTtl: number;
+  /** null: none is used, and packets that have it are refused. */
+  readonly authentication: Authentication | null;
+}
+
+/** A target that crosses to the thread: a `Secret` does not survive being copied. */
+export interface PostedTarget extends Omit<BfdTarget, 'authentication'> {
+  readonly authentication: (Omit<Authentication, 'secret'> & {readonly password: string}) | null;
 }
 
 /** How a session changed. */
@@ -24,7 +32,7 @@ export interface BfdChange {
 
 export type ToBfd =
   /** `again`: the thread before this one died with a session that was up. */
-  | {readonly kind: 'open'; readonly id: number; readonly target: BfdTarget; readonly again: boolean}
+  | {readonly kind: 'open'; readonly id: number; readonly target: PostedTarget; readonly again: boolean}
   | {readonly kind: 'configure'; readonly id: number; readonly timers: BfdTimers}
   | {readonly kind: 'close'; readonly id: number}
   /** Gives up every session and socket, and ends the thread. */
@@ -32,6 +40,8 @@ export type ToBfd =
 
 export type FromBfd =
   | {readonly kind: 'change'; readonly id: number; readonly change: BfdChange}
+  /** Packets that come from the peer's address are dropped, and why: it is not told again until it is another reason. */
+  | {readonly kind: 'refusal'; readonly id: number; readonly reason: string}
   /** The peer knows, or had the time to. */
   | {readonly kind: 'closed'; readonly id: number}
   /** Worth a line for people. */

@@ -1,7 +1,4 @@
-/**
- * BFD Control packets (RFC 5880 §4.1) to bytes and back. Authentication is not spoken: a packet that carries it is
- * refused, as §6.8.6 says where none is in use. Pure.
- */
+/** BFD Control packets (RFC 5880 §4.1) to bytes and back; `authentication.ts` knows the section behind them. Pure. */
 
 import {Reader} from '../bgp/wire/reader.js';
 import {Writer} from '../bgp/wire/writer.js';
@@ -51,29 +48,39 @@ export interface ControlPacket {
 }
 
 export type Decoded =
-  | {readonly ok: true; readonly packet: ControlPacket}
+  | {
+      readonly ok: true;
+      readonly packet: ControlPacket;
+      /** Its own octets: what stands behind them in the datagram is not meant. */
+      readonly bytes: Uint8Array;
+      /** Whether it has an Authentication Section, which lies within `bytes`. */
+      readonly isAuthenticated: boolean;
+    }
   | {readonly ok: false; readonly reason: string};
 
 const VERSION = 1;
 const LENGTH = 24;
 const Flag = {poll: 32, final: 16, independent: 8, authentication: 4, demand: 2, multipoint: 1} as const;
 
-export function encodePacket(packet: ControlPacket): Uint8Array {
+/** With so many zeros behind it as the Authentication Section takes. */
+export function encodePacket(packet: ControlPacket, sectionLength = 0): Uint8Array {
   const flags =
     (packet.poll ? Flag.poll : 0) |
     (packet.final ? Flag.final : 0) |
     (packet.controlPlaneIndependent ? Flag.independent : 0) |
-    (packet.demand ? Flag.demand : 0);
+    (packet.demand ? Flag.demand : 0) |
+    (sectionLength > 0 ? Flag.authentication : 0);
   return new Writer(LENGTH)
     .u8((VERSION << 5) | packet.diagnostic)
     .u8((states.indexOf(packet.state) << 6) | flags)
     .u8(packet.detectMultiplier)
-    .u8(LENGTH)
+    .u8(LENGTH + sectionLength)
     .u32(packet.myDiscriminator)
     .u32(packet.yourDiscriminator)
     .u32(packet.desiredMinTxUs)
     .u32(packet.requiredMinRxUs)
     .u32(packet.requiredMinEchoRxUs)
+    .bytes(new Uint8Array(sectionLength))
     .finish();
 }
 
@@ -95,9 +102,16 @@ export function decodePacket(bytes: Uint8Array): Decoded {
   if (yourDiscriminator === 0 && (state === 'init' || state === 'up')) {
     return refused(`it says ${state} to nobody: your discriminator is 0`);
   }
-  if (second & Flag.authentication) return refused('it is authenticated, and no authentication is in use');
+  const isAuthenticated = (second & Flag.authentication) !== 0;
+  const sectionLength = bytes[LENGTH + 1] ?? 0;
+  // §6.8.6: "or 26 if the A bit is set".
+  if (isAuthenticated && (length < LENGTH + 2 || length < LENGTH + sectionLength)) {
+    return refused(`its length field says ${length}, without its authentication section`);
+  }
   return {
     ok: true,
+    bytes: bytes.subarray(0, length),
+    isAuthenticated,
     packet: {
       state,
       diagnostic: first & 31,

@@ -3,10 +3,11 @@
 import type {BfdSender} from '../io/bfd-network.js';
 import {Deadline} from '../lib/deadline.js';
 import type {BfdWord, Cancel, Clock} from '../types.js';
+import {Authenticator, type Judgement} from './authentication.js';
 import {detectionMs, initialSession, packetOf, step} from './fsm.js';
 import type {BfdAction, BfdEvent, BfdState, BfdTimers, TimerName} from './fsm-types.js';
 import type {BfdChange, BfdTarget} from './messages.js';
-import {type ControlPacket, Diagnostic, describeDiagnostic, encodePacket} from './packet.js';
+import {type ControlPacket, type Decoded, Diagnostic, describeDiagnostic, encodePacket} from './packet.js';
 
 export interface BfdSessionOptions {
   readonly target: BfdTarget;
@@ -16,6 +17,7 @@ export interface BfdSessionOptions {
   /** In [0, 1). */
   readonly random: () => number;
   readonly onChange: (change: BfdChange) => void;
+  readonly onRefusal: (reason: string) => void;
   /** Hands out at once what has come for any session and waits to be read. */
   readonly readWaiting: () => void;
 }
@@ -25,14 +27,20 @@ const LONGEST_FAREWELL_MS = 1_000;
 
 export class BfdSession {
   readonly #options: BfdSessionOptions;
+  readonly #authenticator: Authenticator | null;
   readonly #timers: Readonly<Record<TimerName, Deadline>>;
   #session: BfdState;
   #onClosed: (() => void) | null = null;
   #cancelFarewell: Cancel = () => undefined;
+  /** When a packet was accepted, and how long the peer could have been silent then. */
+  #heard: {readonly at: number; readonly detectionMs: number} | null = null;
+  #toldRefusal: string | null = null;
 
   constructor(options: BfdSessionOptions) {
-    const {clock, discriminator, target} = options;
+    const {clock, discriminator, random, target} = options;
     this.#options = options;
+    this.#authenticator =
+      target.authentication && new Authenticator(target.authentication, Math.floor(random() * 2 ** 32));
     this.#session = initialSession({...target.timers, discriminator, passive: target.passive});
     const timer = (name: TimerName) => new Deadline(clock, () => this.#happen({kind: 'timer', timer: name}));
     this.#timers = {
@@ -89,8 +97,17 @@ export class BfdSession {
     this.#happen({kind: 'fail'});
   }
 
-  receive(packet: ControlPacket): void {
+  /** What came for this session, if it is the peer's. */
+  receive(decoded: Extract<Decoded, {ok: true}>, ttl: number): void {
+    const judgement = this.#judge(decoded, ttl);
+    if (!judgement.ok) {
+      this.#refuse(judgement.reason);
+      return;
+    }
+    this.#toldRefusal = null;
+    const {packet} = decoded;
     this.#happen({kind: 'packet', packet});
+    this.#heard = {at: this.#options.clock.now(), detectionMs: detectionMs(this.#session)};
     // The peer has seen our AdminDown: it is no longer up.
     if (this.#onClosed && (packet.state === 'down' || packet.state === 'admin-down')) this.#end();
   }
@@ -120,6 +137,36 @@ export class BfdSession {
     onClosed();
   }
 
+  /** RFC 5881 §5, RFC 5883 §5, and of RFC 5880 §6.8.6 what needs the session. */
+  #judge({bytes, isAuthenticated, packet}: Extract<Decoded, {ok: true}>, ttl: number): Judgement {
+    const {authentication, minimumTtl} = this.target;
+    if (ttl < minimumTtl) {
+      return {
+        ok: false,
+        reason: `a TTL of ${ttl} where ${minimumTtl === 255 ? '' : 'at least '}${minimumTtl} is expected`,
+      };
+    }
+    const {detectMultiplier} = packet;
+    if (this.#authenticator && isAuthenticated) {
+      return this.#authenticator.judge({bytes, detectMultiplier, isFirst: this.#isForgotten()});
+    }
+    if (this.#authenticator)
+      return {ok: false, reason: `it does not authenticate, ${authentication?.type} is expected`};
+    return isAuthenticated ? {ok: false, reason: 'it authenticates, which is not expected here'} : {ok: true};
+  }
+
+  /** §6.8.1, bfd.AuthSeqKnown. */
+  #isForgotten(): boolean {
+    return !this.#heard || this.#options.clock.now() - this.#heard.at >= 2 * this.#heard.detectionMs;
+  }
+
+  /** While the session is up somebody else sends them, which is no news of the peer. */
+  #refuse(reason: string | null): void {
+    if (reason === null || reason === this.#toldRefusal || this.#session.state === 'up') return;
+    this.#toldRefusal = reason;
+    this.#options.onRefusal(reason);
+  }
+
   /** A thread that did not run finds its timers due before it has read what came in time. */
   #onSilence(): void {
     this.#options.readWaiting();
@@ -127,7 +174,9 @@ export class BfdSession {
   }
 
   #send(packet: ControlPacket): void {
-    this.#options.sender.send(encodePacket(packet));
+    const bytes = encodePacket(packet, this.#authenticator?.length);
+    this.#authenticator?.sign(bytes);
+    this.#options.sender.send(bytes);
   }
 
   #happen(event: BfdEvent): void {

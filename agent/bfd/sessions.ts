@@ -5,8 +5,9 @@
 
 import type {BfdListener, BfdNetwork, Datagram} from '../io/bfd-network.js';
 import {familyOf} from '../lib/prefix.js';
+import {Secret} from '../lib/secret.js';
 import type {Cancel, Clock, IpAddress, IpFamily} from '../types.js';
-import type {FromBfd, ToBfd} from './messages.js';
+import type {BfdTarget, FromBfd, PostedTarget, ToBfd} from './messages.js';
 import {type ControlPacket, decodePacket} from './packet.js';
 import {BfdSession} from './session.js';
 
@@ -68,8 +69,9 @@ export class BfdSessions {
     this.#retries.clear();
   }
 
-  #open({id, target, again}: Extract<ToBfd, {kind: 'open'}>): void {
+  #open({id, target: posted, again}: Extract<ToBfd, {kind: 'open'}>): void {
     const {clock, network, random, tell} = this.#options;
+    const target = targetOf(posted);
     this.#listen(familyOf(target.address), target.port);
     const session = new BfdSession({
       target,
@@ -78,6 +80,7 @@ export class BfdSessions {
       clock,
       random,
       onChange: (change) => tell({kind: 'change', id, change}),
+      onRefusal: (reason) => tell({kind: 'refusal', id, reason}),
       readWaiting: () => this.#readWaiting(),
     });
     this.#sessions.set(id, session);
@@ -141,8 +144,7 @@ export class BfdSessions {
     const decoded = decodePacket(datagram.bytes);
     if (!decoded.ok) return;
     const session = this.#sessionFor(decoded.packet, datagram, port);
-    if (!session || datagram.ttl < session.target.minimumTtl) return;
-    if (!this.#held.has(session)) session.receive(decoded.packet);
+    if (session && !this.#held.has(session)) session.receive(decoded, datagram.ttl);
   }
 
   /**
@@ -181,6 +183,12 @@ export class BfdSessions {
     }
     this.#stopWatch = clock.after(BEAT_MS, () => this.#look());
   }
+}
+
+function targetOf({authentication, ...target}: PostedTarget): BfdTarget {
+  if (!authentication) return {...target, authentication};
+  const {keyId, password, type} = authentication;
+  return {...target, authentication: {type, keyId, secret: new Secret(password)}};
 }
 
 /** So long the main thread may be silent: as long as the peer would wait for us, were it dead. */

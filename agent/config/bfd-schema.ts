@@ -1,7 +1,9 @@
 /** `bfd:` of a peer, or of all peers. */
 
 import {z} from 'zod';
-import {type Keys, key, Section} from './section.js';
+import {readBfdAuthentication} from './bfd-authentication.js';
+import type {ConfigFiles} from './password.js';
+import {type Keys, key, part, Section} from './section.js';
 import type {BfdConfig} from './types.js';
 import type {Value} from './value.js';
 import {duration, flag, whole} from './values.js';
@@ -17,9 +19,9 @@ const bfdKeys = {
   passive: key(flag),
   minimum_ttl: key(whole(1, 255)),
   graceful: key(flag),
+  strict: key(flag),
+  authentication: part(),
 } satisfies Keys;
-
-const laterKeys = ['authentication', 'strict'];
 
 /** What `bfd:` says; `mode` and `minimumTtl` are null where they follow from the peer. */
 export type BfdKeys = Omit<BfdConfig, 'mode' | 'minimumTtl'> & {
@@ -35,16 +37,23 @@ const defaults: BfdKeys = {
   passive: false,
   minimumTtl: null,
   graceful: false,
+  strict: false,
+  authentication: null,
 };
 
 /** Reads `true`, `false` or a mapping, in which what is absent stands as above it. */
-export function readBfd(value: Value | undefined, above: BfdKeys | null): BfdKeys | null {
+export function readBfd(
+  value: Value | undefined,
+  above: BfdKeys | null,
+  mainFile: string,
+  files: ConfigFiles,
+): BfdKeys | null {
   if (!value) return above;
   if (!value.isMapping) {
     const given = value.read(z.boolean('must be true, false, or a mapping (`transmit_interval: 300ms`)'));
     return given === true ? (above ?? defaults) : null;
   }
-  const section = new Section(value, bfdKeys, {later: laterKeys});
+  const section = new Section(value, bfdKeys);
   const base = above ?? defaults;
   return {
     receiveIntervalMs: section.get('receive_interval') ?? base.receiveIntervalMs,
@@ -54,6 +63,13 @@ export function readBfd(value: Value | undefined, above: BfdKeys | null): BfdKey
     passive: section.get('passive') ?? base.passive,
     minimumTtl: section.get('minimum_ttl') ?? base.minimumTtl,
     graceful: section.get('graceful') ?? base.graceful,
+    strict: section.get('strict') ?? base.strict,
+    authentication: readBfdAuthentication(
+      section.get('authentication'),
+      base.authentication,
+      mainFile,
+      files,
+    ),
   };
 }
 

@@ -127,7 +127,7 @@ function readShared(
     holdTimeMs: section.get('hold_time') ?? above.holdTimeMs,
     connectRetryMs: section.get('connect_retry') ?? above.connectRetryMs,
     password: readPassword(section, mainFile, files) ?? above.password,
-    bfd: readBfd(section.get('bfd'), above.bfd),
+    bfd: readBfd(section.get('bfd'), above.bfd, mainFile, files),
     restart: readRestart(section.get('graceful_restart'), above.restart),
   };
 }
@@ -155,9 +155,23 @@ function readPeers(
     const line = twin?.position ? ` (line ${twin.position.line})` : '';
     if (twin?.name === peer.name) item.error(`there is a peer ${peer.name} already${line}`);
     else if (twin) item.error(`peer ${twin.name}${line} has the same address and port already`);
+    else reportSharedBfd(item, peer, peers);
     peers.push(peer);
   }
   return peers;
+}
+
+/** RFC 5881 §3: "there MUST be only a single BFD session" between two systems; RFC 5883 between two addresses. */
+function reportSharedBfd(item: Value, peer: PeerConfig, before: readonly PeerConfig[]): void {
+  const twin = before.find(
+    ({address, bfd, localAddress}) =>
+      peer.bfd &&
+      bfd?.mode === peer.bfd.mode &&
+      address === peer.address &&
+      localAddress === peer.localAddress,
+  );
+  if (!twin) return;
+  item.error(`peer ${twin.name} has BFD with the same address already: write \`bfd: false\` in one of them`);
 }
 
 function readPeer(

@@ -18,8 +18,14 @@ export interface Password {
 
 export const passwordKeys = {password: part(), password_file: part()} satisfies Keys;
 
+/** What takes passwords, and how long they may be. */
+interface Limit {
+  readonly bytes: number;
+  readonly of: string;
+}
+
 /** The kernel's TCP_MD5SIG_MAXKEYLEN. */
-const maxBytes = 80;
+const tcpMd5: Limit = {bytes: 80, of: 'TCP MD5'};
 
 /**
  * `password` or `password_file` (relative to the main file) of a section; null: neither.
@@ -29,6 +35,7 @@ export function readPassword(
   section: Section<typeof passwordKeys>,
   mainFile: string,
   files: ConfigFiles,
+  limit = tcpMd5,
 ): Password | null {
   const inline = section.get('password');
   const fromFile = section.get('password_file');
@@ -39,7 +46,7 @@ export function readPassword(
   if (inline) {
     warnIfOpen(inline, mainFile, files);
     const written = inline.plain();
-    if (typeof written === 'string') return checked(inline, written, null);
+    if (typeof written === 'string') return checked(inline, written, null, limit);
     inline.error('must be text: put it in quotes');
   }
   if (fromFile) {
@@ -52,7 +59,7 @@ export function readPassword(
     try {
       const text = files.readFile(path);
       warnIfOpen(fromFile, path, files);
-      return checked(fromFile, text.replace(/\r?\n$/, ''), path);
+      return checked(fromFile, text.replace(/\r?\n$/, ''), path, limit);
     } catch (error) {
       fromFile.error(error instanceof Error ? error.message : `cannot read ${path}`);
     }
@@ -60,13 +67,13 @@ export function readPassword(
   return null;
 }
 
-function checked(value: Value, password: string, file: string | null): Password | null {
+function checked(value: Value, password: string, file: string | null, limit: Limit): Password | null {
   const bytes = Buffer.byteLength(password);
   const fault =
     bytes === 0
       ? 'is empty'
-      : bytes > maxBytes
-        ? `has ${bytes} bytes: TCP MD5 takes at most ${maxBytes}`
+      : bytes > limit.bytes
+        ? `has ${bytes} bytes: ${limit.of} takes at most ${limit.bytes}`
         : /[\n\r\0]/.test(password)
           ? 'has more than one line'
           : null;

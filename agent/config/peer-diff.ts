@@ -1,5 +1,6 @@
 import {formatDuration} from '../lib/duration.js';
 import {familyOf} from '../lib/prefix.js';
+import type {Secret} from '../lib/secret.js';
 import {type Change, changeOf} from './change.js';
 import type {BfdConfig, GracefulRestartConfig, PeerConfig} from './types.js';
 
@@ -39,18 +40,28 @@ function describeRestart({longLivedMs, restartTimeMs}: GracefulRestartConfig): s
 
 /** `multihop, 300ms × 3`; where the two directions differ `300ms to 50ms × 3`. */
 function describeBfd(bfd: BfdConfig): string {
-  const {detectMultiplier, graceful, minimumTtl, mode, passive, receiveIntervalMs, transmitIntervalMs} = bfd;
+  const {authentication, detectMultiplier, graceful, minimumTtl, mode, passive, strict} = bfd;
+  const {receiveIntervalMs, transmitIntervalMs} = bfd;
   const intervals = [...new Set([transmitIntervalMs, receiveIntervalMs])].map(formatDuration).join(' and ');
   const ttl = mode === 'multihop' && minimumTtl > 1 ? `, minimum TTL ${minimumTtl}` : '';
-  return `${mode}${passive ? ', passive' : ''}, ${intervals} × ${detectMultiplier}${ttl}${graceful ? ', graceful' : ''}`;
+  const secured = authentication ? `, ${authentication.type} with password ${authentication.keyId}` : '';
+  const flags = `${strict ? ', strict' : ''}${graceful ? ', graceful' : ''}`;
+  return `${mode}${passive ? ', passive' : ''}, ${intervals} × ${detectMultiplier}${ttl}${secured}${flags}`;
 }
 
 /** What is different between two forms of one peer; null: nothing. */
 export function peerChanges(old: PeerConfig, next: PeerConfig): PeerChange | null {
   const of = (keys: typeof bouncingKeys): readonly Change[] =>
     Object.entries(keys).flatMap(([key, read]) => changeOf(key, read(old), read(next)));
-  const isSamePassword = old.password === null ? next.password === null : old.password.equals(next.password);
-  const bouncing = [...of(bouncingKeys), ...(isSamePassword ? [] : [{key: 'password', what: 'changed'}])];
-  const changes = [...bouncing, ...of(quietKeys)];
+  const bouncing = [...of(bouncingKeys), ...secretChange('password', old.password, next.password)];
+  const [oldSecret, nextSecret] = [old, next].map(({bfd}) => bfd?.authentication?.secret ?? null);
+  // One that comes or goes is told with `bfd`.
+  const bfdSecret = oldSecret && nextSecret ? secretChange('bfd password', oldSecret, nextSecret) : [];
+  const changes = [...bouncing, ...of(quietKeys), ...bfdSecret];
   return changes.length === 0 ? null : {name: next.name, bounces: bouncing.length > 0, changes};
+}
+
+function secretChange(key: string, old: Secret | null, next: Secret | null): readonly Change[] {
+  const isSame = old === null ? next === null : old.equals(next);
+  return isSame ? [] : [{key, what: 'changed'}];
 }

@@ -85,8 +85,12 @@ function why({state, reason, checks, admin}: ServiceStatus): string {
   return checks.length === 1 ? telling.reason : `${telling.name}: ${telling.reason}`;
 }
 
-/** `by alice until 14:00: kernel update`, as short as it can be said on the screen. */
-function byWhom({by, until, reason}: Pick<ServiceStatus['admin'], 'by' | 'until' | 'reason'>): string | null {
+/** `by alice until 2026-11-21T14:00Z: kernel update`. */
+export function byWhom({
+  by,
+  until,
+  reason,
+}: Pick<ServiceStatus['admin'], 'by' | 'until' | 'reason'>): string | null {
   if (by === null) return reason;
   const end = until === null ? '' : ` until ${until.replace(/:\d\d\.\d+Z$/, 'Z')}`;
   return `by ${by}${end}${reason === null ? '' : `: ${reason}`}`;
@@ -138,9 +142,13 @@ export function routesSection(routes: readonly RouteStatus[]): Section {
       const places = placesOf(route);
       const unique = (values: readonly (string | null)[]): string =>
         [...new Set(values)].filter(Boolean).join(' ');
-      const reasons = Object.entries(route.reasons).map(([name, reason]) =>
-        printable(name === 'bgp' ? reason : `${name}: ${reason}`),
-      );
+      const {held} = route;
+      const reasons = [
+        ...(held ? [printable(`held out ${byWhom(held)}`)] : []),
+        ...Object.entries(route.reasons).map(([name, reason]) =>
+          printable(name === 'bgp' ? reason : `${name}: ${reason}`),
+        ),
+      ];
       return {
         calm: route.wanted && reasons.length === 0 && statesOf(route).every(isCalm),
         ...(reasons.length === 0 ? {} : {note: reasons.join('; ')}),
@@ -230,7 +238,7 @@ export function peersSection(peers: readonly PeerStatus[], now: number): Section
         peer.address,
         String(peer.announced),
         String(peer.received),
-        printable(peer.last_error ?? ''),
+        printable(peer.last_error ?? (peer.bfd_reason === null ? '' : `bfd: ${peer.bfd_reason}`)),
       ],
     })),
   };

@@ -2,6 +2,7 @@ import t from 'tap';
 import {BgpAnnouncer} from '../../agent/announce/bgp.js';
 import type {BfdConfig, PeerConfig} from '../../agent/config/types.js';
 import {parseAddress} from '../../agent/lib/prefix.js';
+import {Secret} from '../../agent/lib/secret.js';
 import type {AgentEvent} from '../../agent/types.js';
 import {FakeBfd} from '../fake/bfd.js';
 import {bgpConfig, FakeNetwork, interfaceAddress, peerConfig} from '../fake/bgp-config.js';
@@ -17,6 +18,8 @@ const bfd: BfdConfig = {
   passive: false,
   minimumTtl: 200,
   graceful: false,
+  strict: false,
+  authentication: null,
 };
 
 async function lab(peer: Partial<PeerConfig> = {bfd}) {
@@ -123,4 +126,77 @@ t.test('stop: BGP first, then AdminDown', async (t) => {
   await stopped;
   t.match(connector.attempts[0]?.peer.received.at(-1), {code: 6, subcode: 2});
   t.notOk(session?.isOpen);
+});
+
+t.test('strict: no BGP before BFD is up, and none again until it is', async (t) => {
+  const {clock, connector, session, snapshot} = await lab({bfd: {...bfd, strict: true}});
+  t.equal(connector.attempts.length, 0);
+  t.match(snapshot(), {bfd: 'down', lastError: 'waits for bfd, which is down'});
+  t.not(snapshot()?.state, 'established');
+  session?.change('init');
+  session?.change('up');
+  await settle();
+  t.equal(snapshot()?.state, 'established', 'at once');
+  session?.change('down', {reason: 'control detection time expired'});
+  await settle();
+  t.match(connector.attempts[0]?.peer.received.at(-1), {code: 6, subcode: 10});
+  await clock.run(60_000);
+  t.equal(connector.attempts.length, 1, 'not tried again');
+  t.match(snapshot(), {
+    lastError: 'waits for bfd, which is down: control detection time expired',
+    bfdReason: 'control detection time expired',
+  });
+  session?.change('init');
+  session?.change('up');
+  await settle();
+  t.match(snapshot(), {state: 'established', announced: 1, lastError: null});
+  session?.change('down', {reason: 'neighbor signaled session down', byHand: true});
+  await settle();
+  t.equal(snapshot()?.state, 'established', 'AdminDown of the peer never ends BGP');
+});
+
+t.test('strict that a reload takes out, or puts in', async (t) => {
+  const strict = {...bfd, strict: true};
+  const {announcer, connector, fake, snapshot} = await lab({bfd: strict});
+  announcer.reconfigure(bgpConfig(peerConfig({bfd})));
+  await settle();
+  t.equal(snapshot()?.state, 'established', 'nothing to wait for any more');
+  announcer.reconfigure(bgpConfig(peerConfig({bfd: strict})));
+  await settle();
+  t.equal(snapshot()?.state, 'established', 'what is there stays');
+  t.equal(connector.attempts.length, 1);
+  t.equal(fake.sessions.length, 1, 'BFD goes on');
+});
+
+t.test('what the peer sends is refused: a line in the log, the reason in status', async (t) => {
+  const {notes, session, snapshot} = await lab();
+  session?.refuse('wrong password');
+  t.match(notes(), [
+    {level: 'warn', message: 'bfd session nrec-1: packets of the peer are refused: wrong password'},
+  ]);
+  t.match(snapshot(), {state: 'established', bfdReason: 'packets are refused: wrong password'});
+});
+
+t.test('another password takes another session of BFD', async (t) => {
+  const withSecret = (text: string, keyId = 1): BfdConfig => ({
+    ...bfd,
+    authentication: {type: 'keyed-sha1', keyId, secret: new Secret(text), file: null},
+  });
+  const {announcer, fake, snapshot} = await lab({bfd: withSecret('one')});
+  const take = (next: BfdConfig) => announcer.reconfigure(bgpConfig(peerConfig({bfd: next})));
+  take(withSecret('one'));
+  t.equal(fake.sessions.length, 1);
+  take(withSecret('two'));
+  take(withSecret('two', 2));
+  take(bfd);
+  t.same(
+    fake.sessions.map(({isOpen, target}) => [isOpen, target.authentication?.keyId ?? null]),
+    [
+      [false, 1],
+      [false, 1],
+      [false, 2],
+      [true, null],
+    ],
+  );
+  t.equal(snapshot()?.state, 'established');
 });

@@ -21,19 +21,25 @@ function target(from: string, to: string): BfdTarget {
     timers: {transmitMs: 100, receiveMs: 100, detectMultiplier: 50},
     passive: false,
     minimumTtl: 255,
+    authentication: null,
   };
 }
 
 /** A session's changes, and a way to wait for one. */
 function listener() {
   const changes: BfdChange[] = [];
+  const refusals: string[] = [];
   const waiting = new Map<string, () => void>();
   return {
     changes,
-    hear: (change: BfdChange) => {
-      changes.push(change);
-      waiting.get(change.to)?.();
+    hear: {
+      onChange: (change: BfdChange) => {
+        changes.push(change);
+        waiting.get(change.to)?.();
+      },
+      onRefusal: (reason: string) => refusals.push(reason),
     },
+    refusals,
     turns: (to: string) => new Promise<void>((resolve) => waiting.set(to, resolve)),
   };
 }

@@ -60,7 +60,11 @@ const bytesOf = (hex: string): Buffer => Buffer.from(hex.replaceAll(' ', ''), 'h
 t.test('goldens, in both directions', (t) => {
   for (const {name, hex, packet} of goldens) {
     t.same(Buffer.from(encodePacket(packet)), bytesOf(hex), `${name}: encoded`);
-    t.same(decodePacket(bytesOf(hex)), {ok: true, packet}, `${name}: decoded`);
+    t.same(
+      decodePacket(bytesOf(hex)),
+      {ok: true, packet, bytes: bytesOf(hex), isAuthenticated: false},
+      `${name}: decoded`,
+    );
     for (let length = 0; length < 24; length++) {
       t.notOk(decodePacket(bytesOf(hex).subarray(0, length)).ok, `${name}: cut at ${length}`);
     }
@@ -70,7 +74,7 @@ t.test('goldens, in both directions', (t) => {
 
 t.test('octets behind the packet are not its own', (t) => {
   const hex = goldens[0]?.hex ?? '';
-  t.match(decodePacket(bytesOf(`${hex} ffff`)), {ok: true, packet: down});
+  t.match(decodePacket(bytesOf(`${hex} ffff`)), {ok: true, packet: down, bytes: bytesOf(hex)});
   t.end();
 });
 
@@ -88,7 +92,8 @@ t.test('RFC 5880 §6.8.6: what is refused', (t) => {
     [at(3, 25), /length field says 25, it has 24/],
     [at(2, 0), /multiplier is 0/],
     [at(1, 0x41), /multipoint/],
-    [at(1, 0x44), /authenticat/],
+    [at(1, 0x44), /length field says 24, without its authentication section/],
+    [Buffer.concat([at(1, 0x44).fill(26, 3, 4), Buffer.of(1, 3)]), /length field says 26, without/],
     [at(1, 0x80), /says init to nobody/],
     [at(1, 0xc0), /says up to nobody/],
     [bytesOf('20 40 03 18 00000000 00000000 000f4240 000493e0 00000000'), /own discriminator is 0/],

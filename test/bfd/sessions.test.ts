@@ -1,14 +1,21 @@
 import t from 'tap';
-import type {BfdTarget, FromBfd} from '../../agent/bfd/messages.js';
+import {Authenticator} from '../../agent/bfd/authentication.js';
+import type {FromBfd, PostedTarget} from '../../agent/bfd/messages.js';
 import {type ControlPacket, decodePacket, encodePacket} from '../../agent/bfd/packet.js';
 import {BEAT_MS, BfdSessions} from '../../agent/bfd/sessions.js';
 import type {BfdListener, BfdNetwork, BfdRoute, Datagram} from '../../agent/io/bfd-network.js';
 import {parseAddress} from '../../agent/lib/prefix.js';
+import {Secret} from '../../agent/lib/secret.js';
 import {FakeClock} from '../fake/clock.js';
 
 /** Notes what is sent, and brings what the test has peers say. */
 class FakeBfdNetwork implements BfdNetwork {
-  readonly sent: {readonly to: string; readonly port: number; readonly packet: ControlPacket}[] = [];
+  readonly sent: {
+    readonly to: string;
+    readonly port: number;
+    readonly packet: ControlPacket;
+    readonly isAuthenticated: boolean;
+  }[] = [];
   readonly listeners = new Map<string, (datagram: Datagram) => void>();
   /** What has come and was not read yet. */
   waiting: (() => void)[] = [];
@@ -31,7 +38,8 @@ class FakeBfdNetwork implements BfdNetwork {
       send: (bytes: Uint8Array) => {
         const decoded = decodePacket(bytes);
         if (!decoded.ok) throw new Error(decoded.reason);
-        this.sent.push({to: address, port, packet: decoded.packet});
+        const {isAuthenticated, packet} = decoded;
+        this.sent.push({to: address, port, packet, isAuthenticated});
       },
       close: () => undefined,
     };
@@ -47,7 +55,7 @@ class FakeBfdNetwork implements BfdNetwork {
 const one = target('10.0.0.1');
 const two = target('10.0.0.2', {port: 4784, minimumTtl: 250});
 
-function target(address: string, keys: Partial<BfdTarget> = {}): BfdTarget {
+function target(address: string, keys: Partial<PostedTarget> = {}): PostedTarget {
   return {
     address: parseAddress(address),
     localAddress: null,
@@ -55,6 +63,7 @@ function target(address: string, keys: Partial<BfdTarget> = {}): BfdTarget {
     timers: {transmitMs: 300, receiveMs: 300, detectMultiplier: 3},
     passive: false,
     minimumTtl: 255,
+    authentication: null,
     ...keys,
   };
 }
@@ -75,11 +84,11 @@ function lab() {
   });
   /** What the peer with this address says, as it would: fit to what we said last. */
   const say = (
-    from: BfdTarget,
+    from: PostedTarget,
     state: ControlPacket['state'],
     ttl = 255,
     keys: Partial<ControlPacket> = {},
-    ends: {from?: string; to?: string} = {},
+    {by, ...ends}: {from?: string; to?: string; by?: Authenticator} = {},
   ) => {
     const packet: ControlPacket = {
       state,
@@ -98,8 +107,10 @@ function lab() {
     };
     const hear = network.listeners.get(`ipv4 ${from.port}`);
     if (!hear) throw new Error('nobody listens');
+    const bytes = encodePacket(packet, by?.length);
+    by?.sign(bytes);
     hear({
-      bytes: encodePacket(packet),
+      bytes,
       from: ends.from === undefined ? from.address : parseAddress(ends.from),
       to: parseAddress(ends.to ?? '10.0.0.99'),
       ttl,
@@ -107,9 +118,9 @@ function lab() {
   };
   const changes = () =>
     told.flatMap((each) => (each.kind === 'change' ? [`${each.id} ${each.change.to}`] : []));
-  const open = (id: number, what: BfdTarget, again = false) =>
+  const open = (id: number, what: PostedTarget, again = false) =>
     sessions.handle({kind: 'open', id, target: what, again});
-  const bringUp = (id: number, what: BfdTarget) => {
+  const bringUp = (id: number, what: PostedTarget) => {
     open(id, what);
     say(what, 'down');
     say(what, 'up', 255, {final: true});
@@ -192,6 +203,56 @@ t.test('after a thread that died the peer hears AdminDown before Down', (t) => {
       ['down', 0, 0],
     ],
   );
+  t.end();
+});
+
+const sha1 = {type: 'meticulous-keyed-sha1', keyId: 1} as const;
+const secured = target('10.0.0.1', {authentication: {...sha1, password: 'hush'}});
+const peerWith = (password: string, firstSequence: number) =>
+  new Authenticator({...sha1, secret: new Secret(password)}, firstSequence);
+const refusalsIn = (told: readonly FromBfd[]): readonly string[] =>
+  told.flatMap((each) => (each.kind === 'refusal' ? [each.reason] : []));
+
+t.test('authentication: sent with each packet, asked of each packet', (t) => {
+  const {changes, clock, network, open, say, told} = lab();
+  open(1, secured);
+  t.equal(network.sent.at(-1)?.isAuthenticated, true);
+  const peer = peerWith('hush', 100);
+  for (const password of ['hush!', 'hush!', 'rush']) {
+    say(secured, 'down', 255, {}, {by: peerWith(password, 0)});
+  }
+  say(secured, 'down');
+  t.same(refusalsIn(told), ['wrong password', 'it does not authenticate, meticulous-keyed-sha1 is expected']);
+  t.same(changes(), ['1 down']);
+  say(secured, 'down', 255, {}, {by: peer});
+  say(secured, 'up', 255, {}, {by: peer});
+  t.equal(changes().at(-1), '1 up');
+  const before = told.length;
+  say(secured, 'down', 255, {}, {by: peerWith('hush!', 0)});
+  say(secured, 'down', 255, {}, {by: peerWith('hush', 100)});
+  t.equal(told.length, before, 'what others send while it is up is no news, nor are old packets taken');
+  clock.advance(1_700);
+  t.equal(changes().at(-1), '1 down');
+  say(secured, 'down', 255, {}, {by: peerWith('hush', 5)});
+  t.equal(changes().at(-1), '1 down', 'the peer may have begun anew, but not before two detection times');
+  clock.advance(100);
+  say(secured, 'down', 255, {}, {by: peerWith('hush', 5)});
+  t.equal(changes().at(-1), '1 init');
+  t.end();
+});
+
+t.test('what is refused for its TTL, or because it authenticates, is told', (t) => {
+  const {open, say, told} = lab();
+  open(1, one);
+  open(2, two);
+  say(one, 'down', 63);
+  say(two, 'down', 249);
+  say(one, 'down', 255, {}, {by: peerWith('hush', 0)});
+  t.same(refusalsIn(told), [
+    'a TTL of 63 where 255 is expected',
+    'a TTL of 249 where at least 250 is expected',
+    'it authenticates, which is not expected here',
+  ]);
   t.end();
 });
 

@@ -13,6 +13,8 @@ const defaults = {
   detectMultiplier: 3,
   passive: false,
   graceful: false,
+  strict: false,
+  authentication: null,
 };
 
 t.test('true is all defaults; single hop or multihop follows the peer', (t) => {
@@ -93,5 +95,67 @@ t.test('a change leaves the BGP session alone, and says what is different', (t) 
     t.match(lines(diff).join('\n'), said);
     t.notMatch(lines(diff).join('\n'), /session|restart|bounce/);
   }
+  t.end();
+});
+
+t.test('authentication: a password or its file, which is printed by its name only', (t) => {
+  const config = configOf({
+    main: main(
+      `
+    - {address: 10.0.0.1, remote_as: 64601}
+    - {address: 10.0.0.2, remote_as: 64601, bfd: {strict: true, authentication: {type: simple, password: hunter2}}}
+    - {address: 10.0.0.3, remote_as: 64601, bfd: {authentication: false}}
+`,
+      '  bfd: {authentication: {type: meticulous-keyed-sha1, key_id: 7, password_file: bfd.key}}\n',
+    ),
+    secrets: {'/etc/eip-health/bfd.key': 'swordfish\n'},
+  });
+  const peers = config.bgp?.peers ?? [];
+  t.match(
+    peers.map(({bfd}) => bfd?.authentication),
+    [{type: 'meticulous-keyed-sha1', keyId: 7}, {type: 'simple', keyId: 1, file: null}, null],
+  );
+  t.same(
+    peers.map(({bfd}) => [bfd?.strict, bfd?.authentication?.secret.reveal()]),
+    [
+      [false, 'swordfish'],
+      [true, 'hunter2'],
+      [false, undefined],
+    ],
+  );
+  const printed = printConfig(config, fakeCheckTypes);
+  t.notMatch(printed, /hunter2|swordfish/);
+  t.match(printed, /# bfd\.authentication: not shown/);
+  t.match(printed, /type: meticulous-keyed-sha1\n *key_id: 7\n *password_file: .*bfd\.key/);
+  t.notMatch(JSON.stringify(config), /hunter2|swordfish/);
+  const again =
+    configOf({main: printed, secrets: {'/etc/eip-health/bfd.key': 'swordfish\n'}}).bgp?.peers ?? [];
+  t.match(
+    again.map(({bfd}) => [bfd?.strict, bfd?.authentication?.keyId]),
+    [
+      [false, 7],
+      [true, undefined],
+      [false, undefined],
+    ],
+  );
+  t.end();
+});
+
+t.test('another password is told without it', (t) => {
+  const one = (password: string) =>
+    configOf({
+      main: main(
+        `    - {name: r1, address: 10.0.0.1, remote_as: 64601, bfd: {authentication: {type: simple, password: ${password}}}}\n`,
+      ),
+    });
+  const said = lines(diffConfig(one('hunter2'), one('hunter3'))).join('\n');
+  t.match(said, /r1.*bfd password changed/);
+  t.notMatch(said, /hunter|session/);
+  t.same(lines(diffConfig(one('hunter2'), one('hunter2'))), ['nothing changed']);
+  const none = configOf({main: main('    - {name: r1, address: 10.0.0.1, remote_as: 64601, bfd: true}\n')});
+  t.match(
+    lines(diffConfig(none, one('hunter2'))).join('\n'),
+    /bfd single, 300ms × 3 -> single, 300ms × 3, simple with password 1/,
+  );
   t.end();
 });

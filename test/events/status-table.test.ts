@@ -173,6 +173,13 @@ t.test('a peer with BFD shows both', async (t) => {
   const shown = renderStatus({...sample, peers}, {color: false, width: 120});
   t.match(shown, /nrec-1 +established, bfd up +4h/);
   t.match(shown, /nrec-2 +active, bfd down +5s/);
+  const refused = peers.map(
+    (peer) => ({...peer, bfd: 'down', bfd_reason: 'packets are refused: wrong password'}) as const,
+  );
+  t.match(
+    renderStatus({...sample, peers: refused}, {color: false, width: 160}),
+    /nrec-1 +established, bfd down .* bfd: packets are refused: wrong password/,
+  );
 });
 
 t.test('several checks: the one that tells is named', async (t) => {

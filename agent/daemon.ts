@@ -1,11 +1,10 @@
 /** A running daemon: the agent with what it announces through, its configuration, and the commands it answers. */
 
 import {createCheck} from '../checks/index.js';
-import {DisableFiles} from './admin/disable-files.js';
+import type {HoldCommand} from './admin/holds.js';
 import type {LifeBefore} from './admin/life.js';
-import {describeAdmin, Orders} from './admin/orders.js';
-import {type AdminAnswer, type AdminCommand, adminCommands, order} from './admin/request.js';
-import {openAdminStore} from './admin/store.js';
+import {type AdminAnswer, type AdminCommand, adminCommands} from './admin/request.js';
+import {Steering} from './admin/steering.js';
 import {Agent} from './agent.js';
 import {type Announcers, createAnnouncers, type DryRunScope} from './announcers.js';
 import {ApiError} from './api/protocol.js';
@@ -17,10 +16,9 @@ import type {Config, Problem} from './config/types.js';
 import type {NetlinkClient} from './control/netlink-client.js';
 import type {Log} from './events/log.js';
 import {buildStatus, type Status} from './events/status.js';
+import {vipsOf} from './events/vips.js';
 import {systemCron} from './io/cron.js';
 import {systemEffects} from './io/effects.js';
-import {systemFiles} from './io/files.js';
-import {presenceOf} from './io/presence.js';
 import {version} from './io/version.js';
 import {addressGate, allowGate} from './lib/allow.js';
 import {hostPrefix} from './lib/prefix.js';
@@ -49,8 +47,7 @@ export class Daemon {
   readonly #options: DaemonOptions;
   readonly #announcers: Announcers;
   readonly #agent: Agent;
-  readonly #orders: Orders;
-  readonly #disableFiles: DisableFiles;
+  readonly #steering: Steering;
   readonly #since: number;
   #loadedAt: number;
   #loaded: DaemonOptions['loaded'];
@@ -60,7 +57,6 @@ export class Daemon {
   #ours: ReadonlySet<Prefix>;
   /** The start, then one reload after the other. */
   #reloading: Promise<unknown> = Promise.resolve();
-  #isStarted = false;
   #stopping = false;
 
   constructor(options: DaemonOptions) {
@@ -90,20 +86,14 @@ export class Daemon {
       isManaged: (prefix) => this.#ours.has(prefix),
       isOurs: (address) => this.#ours.has(hostPrefix(address)),
     });
-    const onChange = (): void => {
-      if (this.#isStarted) this.#agent.applyAdmin();
-    };
-    const {watch} = systemFiles;
-    const disableFiles = new DisableFiles({watch, look: presenceOf, clock, onChange});
-    const orders = new Orders({
-      store: openAdminStore(config.stateDir),
+    const steering = new Steering({
+      stateDir: config.stateDir,
       clock,
-      presence: (path) => disableFiles.presence(path),
-      onChange,
+      emit,
+      onChange: () => this.#agent.applyAdmin(),
     });
-    this.#disableFiles = disableFiles;
-    this.#orders = orders;
-    this.#follow(config);
+    steering.follow(config.services);
+    this.#steering = steering;
     const {addresses, announcers} = this.#announcers;
     this.#agent = new Agent({
       config,
@@ -113,10 +103,8 @@ export class Daemon {
       addresses,
       announcers,
       adopt,
-      adminOf: (service) => {
-        const admin = orders.of(service);
-        return {state: admin.state, reason: describeAdmin(admin)};
-      },
+      adminOf: steering.adminOf,
+      held: steering.held,
       emit,
     });
   }
@@ -125,6 +113,8 @@ export class Daemon {
   readonly handlers: Readonly<Record<string, Handler>> = {
     status: () => this.status(),
     reload: async () => ({lines: await this.reload()}),
+    'vip-add': (args) => this.#hold('vip-add', args),
+    'vip-del': (args) => this.#hold('vip-del', args),
     ...Object.fromEntries(
       (Object.keys(adminCommands) as AdminCommand[]).map((command) => [
         command,
@@ -143,17 +133,15 @@ export class Daemon {
   async #start(): Promise<void> {
     await this.#announcers.start();
     await this.#agent.start();
-    this.#isStarted = true;
+    this.#steering.start();
     // What has begun or ended while it started.
     this.#agent.applyAdmin();
-    this.#orders.start();
   }
 
   /** After a start that failed, too: takes off what it had put on. */
   async stop(mode: 'withdraw' | 'keep'): Promise<void> {
     this.#stopping = true;
-    this.#disableFiles.stop();
-    this.#orders.stop();
+    this.#steering.stop();
     await this.#agent.stop(mode);
     this.#announcers.stop();
   }
@@ -184,7 +172,8 @@ export class Daemon {
       now: clock.wallMs(),
       config: {loadedAt: this.#loadedAt, errors: this.#problems},
       services: this.#agent.services,
-      adminOf: (service) => this.#orders.of(service),
+      adminOf: (service) => this.#steering.orders.of(service),
+      held: this.#steering.orders.held(),
       plan: this.#agent.plan,
       kernelAddresses: addresses?.snapshot() ?? null,
       announcers: announcers.map((announcer) => ({name: announcer.name, snapshot: announcer.snapshot()})),
@@ -193,19 +182,29 @@ export class Daemon {
     });
   }
 
-  /** From now on what else than commands steers these services counts. */
-  #follow({services}: Config): void {
-    this.#disableFiles.set(services.flatMap(({disableFile}) => disableFile ?? []));
-    this.#orders.follow(services);
-  }
-
   #order(command: AdminCommand, args: JsonObject): AdminAnswer {
     if (this.#stopping) throw new ApiError(1, 'eip-health is stopping: nothing is changed any more');
-    const {clock} = this.#options;
     const services = this.#agent.services.map(({config}) => config);
-    const answer = order(command, args, {services, orders: this.#orders, clock});
+    const answer = this.#steering.order(command, args, services);
     this.#agent.applyAdmin();
     return answer;
+  }
+
+  /** The answer says what became of them, once what was to go is gone, or `step_timeout` is over. */
+  async #hold(command: HoldCommand, args: JsonObject): Promise<JsonObject> {
+    if (this.#stopping) throw new ApiError(1, 'eip-health is stopping: nothing is changed any more');
+    const {config} = this.#loaded;
+    const services = this.#agent.services.map((service) => service.config);
+    const outcomes = this.#steering.hold(command, args, config, services);
+    this.#agent.applyAdmin();
+    await this.#agent.quiet(config.stepTimeoutMs);
+    const vips = new Map(vipsOf(this.status()).map((vip) => [vip.prefix, vip]));
+    return {
+      vips: outcomes.flatMap(({prefix, before}) => {
+        const vip = vips.get(prefix);
+        return vip ? [{...vip, was_held: before !== null}] : [];
+      }),
+    };
   }
 
   /** Reads the configuration again; the answer says what changes. Throws `ApiError`: 3 when the main file is broken. */
@@ -244,8 +243,7 @@ export class Daemon {
     this.#ours = new Set([...oursOf(before), ...oursOf(config)]);
     log.configure(config.log);
     this.#announcers.reconfigure(config);
-    this.#follow(config);
-    this.#orders.start();
+    this.#steering.follow(config.services);
     await this.#agent.reload(config);
     this.#ours = oursOf(config);
     return [...said, ...loaded.problems.map(formatProblem)];

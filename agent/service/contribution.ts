@@ -111,14 +111,13 @@ export function contribute(
   };
 }
 
-/** Every prefix that a service could ever announce or put on the interface, while none of `held` is to be. */
-export function prefixesOf(config: ServiceConfig, held: ReadonlySet<Prefix> = noPrefixes): readonly Prefix[] {
-  if (held.size > 0) return prefixesOf(freeOf(config, held));
+/** Every prefix that a service could ever announce or put on the interface. */
+export function prefixesOf(config: ServiceConfig): readonly Prefix[] {
   return [...new Set([...announcedBy(config), ...config.prefixes.filter(isHost), ...config.addresses])];
 }
 
 /** The service as if it had only what is not held out. */
-function freeOf(config: ServiceConfig, held: ReadonlySet<Prefix>): ServiceConfig {
+export function freeOf(config: ServiceConfig, held: ReadonlySet<Prefix>): ServiceConfig {
   const isHeld = isHeldOf(config, held);
   const prefixes = config.prefixes.filter((prefix) => !isHeld(prefix));
   return {...config, prefixes, addresses: config.addresses.filter((address) => !isHeld(address))};

@@ -3,7 +3,7 @@
 import type {ServiceConfig} from '../config/types.js';
 import {pushTo, remember} from '../lib/collections.js';
 import type {Address, Plan, Prefix, Route, ServiceName, ServiceState} from '../types.js';
-import {type Contributions, type Level, levelOf, type Offer, prefixesOf} from './contribution.js';
+import {type Contributions, freeOf, type Level, levelOf, type Offer, prefixesOf} from './contribution.js';
 
 /** A plan with what the fanout needs to keep the order of things. */
 export interface OrderedPlan extends Plan {
@@ -57,7 +57,8 @@ export function plan(services: readonly PlannedService[], context: PlanContext):
     const waiting = state.settled === 'unknown' && (state.admin === 'enabled' || state.admin === 'drained');
     if (waiting && !context.settleOver) complete = false;
     if (waiting && state.admin === 'enabled' && context.adopting) {
-      for (const prefix of prefixesOf(config, context.held)) adopt.add(prefix);
+      for (const prefix of prefixesOf(context.held ? freeOf(config, context.held) : config))
+        adopt.add(prefix);
     }
     const level = levelOf(config, state, context.draining, leaving);
     const contribution = context.contributions.of(config, level, context.held);

@@ -38,7 +38,14 @@ export class Gobgp extends Router {
   protected async launch(): Promise<Program[]> {
     const file = join(this.folder, 'gobgpd.toml');
     await writeFile(file, configOf(this.config));
-    return [this.namespace.spawn(['gobgpd', '-f', file, '-l', 'info', '--api-hosts', '127.0.0.1:50051'])];
+    return [
+      this.namespace.spawn(['gobgpd', '-f', file, '-l', 'info', '--api-hosts', this.apiHosts.join(',')]),
+    ];
+  }
+
+  /** Where its API listens. */
+  protected get apiHosts(): readonly string[] {
+    return ['127.0.0.1:50051'];
   }
 
   protected async isReady(): Promise<boolean> {
@@ -91,11 +98,22 @@ function neighborOf(neighbor: Neighbor): string {
     const keepalive = Math.max(1, Math.floor(neighbor.holdTime / 3));
     lines.push(`hold-time = ${neighbor.holdTime}`, `keepalive-interval = ${keepalive}`);
   }
+  if (neighbor.gracefulRestart) {
+    lines.push('[neighbors.graceful-restart.config]', 'enabled = true', 'restart-time = 120');
+    lines.push('helper-only = true', 'notification-enabled = true', 'long-lived-enabled = true');
+  }
   for (const family of familiesOf(neighbor)) {
     lines.push(
       '[[neighbors.afi-safis]]',
       '[neighbors.afi-safis.config]',
       `afi-safi-name = "${family}-unicast"`,
+    );
+    if (!neighbor.gracefulRestart) continue;
+    lines.push('[neighbors.afi-safis.mp-graceful-restart.config]', 'enabled = true');
+    lines.push(
+      '[neighbors.afi-safis.long-lived-graceful-restart.config]',
+      'enabled = true',
+      'restart-time = 100',
     );
   }
   return lines.join('\n');

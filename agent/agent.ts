@@ -129,7 +129,13 @@ export class Agent {
 
   /** Addresses that are always on go on first; then the checks begin. */
   async start(): Promise<void> {
-    const {clock} = this.#options.effects;
+    const {adopt, effects, resume} = this.#options;
+    const {clock} = effects;
+    if (adopt && resume) {
+      // What is up already stays there also as long as its address has not been seen.
+      const all = this.services.flatMap(({config}) => prefixesOf(config));
+      this.#fanout.set({...this.#plan, adopt: new Set(all)});
+    }
     this.#fanout.set(this.#plan);
     await this.#fanout.quiet(this.#config.stepTimeoutMs);
     this.#settlingSince = clock.now();

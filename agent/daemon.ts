@@ -10,14 +10,14 @@ import {type Announcers, createAnnouncers, type DryRunScope} from './announcers.
 import {ApiError} from './api/protocol.js';
 import type {Handler} from './api/server.js';
 import {diffConfig, keepUntilRestart, lines} from './config/diff.js';
-import {type LoadResult, loadConfig} from './config/load.js';
+import type {LoadResult} from './config/load.js';
 import {formatProblem} from './config/report.js';
 import type {Config, Problem} from './config/types.js';
 import type {NetlinkClient} from './control/netlink-client.js';
 import type {Log} from './events/log.js';
 import {buildStatus, type Status} from './events/status.js';
 import {vipsOf} from './events/vips.js';
-import {systemCron} from './io/cron.js';
+import type {Cron} from './io/cron.js';
 import {systemEffects} from './io/effects.js';
 import {version} from './io/version.js';
 import {addressGate, allowGate} from './lib/allow.js';
@@ -27,7 +27,10 @@ import type {Clock, Emit, HostNetwork, IpAddress, JsonObject, Prefix} from './ty
 
 export interface DaemonOptions {
   readonly loaded: LoadResult & {readonly config: Config};
-  readonly configFile: string | undefined;
+  /** Reads the configuration again, beside the one that is in force. */
+  readonly load: (previous: Config) => LoadResult;
+  readonly mode: Status['mode'];
+  readonly cron: Cron;
   readonly dryRun: DryRunScope;
   readonly adopt: boolean;
   /** null: there was none that left anything. */
@@ -98,7 +101,7 @@ export class Daemon {
     this.#agent = new Agent({
       config,
       effects: systemEffects(),
-      cron: systemCron,
+      cron: options.cron,
       createCheck,
       addresses,
       announcers,
@@ -166,7 +169,7 @@ export class Daemon {
     const {addresses, announcers} = this.#announcers;
     return buildStatus({
       version,
-      mode: 'run',
+      mode: this.#options.mode,
       routerId,
       since: this.#since,
       now: clock.wallMs(),
@@ -215,10 +218,10 @@ export class Daemon {
   }
 
   async #reload(): Promise<readonly string[]> {
-    const {configFile, emit, log} = this.#options;
+    const {emit, load, log} = this.#options;
     if (this.#stopping) throw new ApiError(1, 'eip-health is stopping: nothing is reloaded any more');
     const before = this.#loaded.config;
-    const loaded = loadConfig({configFile, previous: before});
+    const loaded = load(before);
     this.#problems = loaded.problems;
     for (const problem of loaded.problems) {
       emit({

@@ -18,6 +18,7 @@ import {createBus} from './events/bus.js';
 import {createLog, type Log} from './events/log.js';
 import {createRecorder} from './events/record.js';
 import {systemClock as clock} from './io/clock.js';
+import {cronIn, systemCron} from './io/cron.js';
 import {createHostNetwork} from './io/host-network.js';
 import {isJournald} from './io/journald.js';
 import {openNetlinkSocket} from './io/netlink-socket.js';
@@ -26,6 +27,7 @@ import {catchSignals, type Signals} from './io/signals.js';
 import {usesColor} from './io/terminal.js';
 import {version} from './io/version.js';
 import type {Emit, IpAddress, Prefix} from './types.js';
+import {ScheduledConfig, type WatchdogSchedule} from './watchdog/schedule.js';
 
 export interface RunOptions {
   readonly configFile?: string;
@@ -36,6 +38,8 @@ export interface RunOptions {
   readonly json: boolean;
   /** Where every event is recorded, one JSON line each. */
   readonly record?: string;
+  /** `watchdog --schedule`; absent: each service is checked as it says itself. */
+  readonly watchdog?: WatchdogSchedule;
   /** Caught since the command began; default: from now on. */
   readonly signals?: Signals;
 }
@@ -45,8 +49,9 @@ type Stop = () => Promise<void> | void;
 
 /** Runs until a signal ends it. Gives the exit code: 0 stopped, 1 it failed or was hurried, 3 the configuration is broken. */
 export async function runDaemon(options: RunOptions): Promise<number> {
-  const {signals = catchSignals()} = options;
-  const loaded = loadConfig({configFile: options.configFile});
+  const {configFile, signals = catchSignals(), watchdog} = options;
+  const scheduled = watchdog ? new ScheduledConfig(configFile, watchdog) : null;
+  const loaded = scheduled?.load() ?? loadConfig({configFile});
   const {config, problems} = loaded;
   if (config === null) {
     process.stderr.write(`${problems.map(formatProblem).join('\n')}\n`);
@@ -60,7 +65,7 @@ export async function runDaemon(options: RunOptions): Promise<number> {
   const stops: Stop[] = [() => signals.release()];
   const {emit, log} = startLog(options, config, stops);
   try {
-    return await run(options, {...loaded, config}, {emit, log, signals, stops});
+    return await run(options, {...loaded, config}, {emit, log, scheduled, signals, stops});
   } catch (error) {
     note(emit, 'fatal', `cannot start: ${error instanceof Error ? error.message : String(error)}`);
     return 1;
@@ -75,27 +80,37 @@ export async function runDaemon(options: RunOptions): Promise<number> {
   }
 }
 
+interface Surroundings {
+  readonly emit: Emit;
+  readonly log: Log;
+  readonly scheduled: ScheduledConfig | null;
+  readonly signals: Signals;
+  readonly stops: Stop[];
+}
+
 async function run(
-  {configFile, dryRun}: RunOptions,
-  loaded: Loaded,
-  {emit, log, signals, stops}: {emit: Emit; log: Log; signals: Signals; stops: Stop[]},
+  {configFile, dryRun, watchdog}: RunOptions,
+  inFiles: Loaded,
+  {emit, log, scheduled, signals, stops}: Surroundings,
 ): Promise<number> {
-  const {config} = loaded;
+  const {stateDir} = inFiles.config;
   note(
     emit,
     'info',
-    `eip-health ${version} starts with ${loaded.files[0]}: ${countOf(config.services.length)}`,
+    `eip-health ${version} starts with ${inFiles.files[0]}: ${countOf(inFiles.config.services.length)}`,
   );
-  for (const problem of loaded.problems)
+  for (const problem of inFiles.problems)
     report(emit, problem.severity, `configuration: ${formatProblem(problem)}`);
 
   const bootId = readBootId();
-  const life = dryRun === 'all' ? dryLife(config.stateDir) : beginLife({...config, version, bootId, clock});
+  const life = dryRun === 'all' ? dryLife(stateDir) : beginLife({...inFiles.config, version, bootId, clock});
   // A start that fails leaves what it found: the next one may adopt what this one might have.
   let ending: 'withdraw' | 'keep' = life.adopt ? 'keep' : 'withdraw';
   let left: readonly Prefix[] | undefined;
   stops.push(() => life.end(ending, left));
 
+  const loaded = watchdog?.ipvs && scheduled ? await withVips(inFiles, scheduled, emit) : inFiles;
+  const {config} = loaded;
   const client = new NetlinkClient({open: openNetlinkSocket, clock});
   stops.push(() => client.stop());
   const network = await createHostNetwork(client);
@@ -105,10 +120,13 @@ async function run(
   }
   const routerId = routerIdOf(config, life, network.addresses());
 
+  const cron = watchdog?.timezone === undefined ? systemCron : cronIn(watchdog.timezone);
   let endWithExabgp = (): void => {};
   const daemon = new Daemon({
     loaded,
-    configFile,
+    load: (previous) => scheduled?.load(previous) ?? loadConfig({configFile, previous}),
+    mode: watchdog ? 'watchdog' : 'run',
+    cron,
     dryRun,
     adopt: life.adopt,
     lifeBefore: life.before,
@@ -158,6 +176,15 @@ async function run(
     throw error;
   }
 
+  if (watchdog && scheduled) {
+    const look = async (): Promise<void> => {
+      if (await scheduled.refresh(stateDir, emit)) await daemon.reload();
+    };
+    const lookAgain = (): void => void look().catch((error: Error) => noteReload(emit, error));
+    const cancel = cron(watchdog.schedule, lookAgain);
+    stops.push(cancel);
+  }
+
   const code = await ended;
   ending = code === 0 ? daemon.onStop : 'withdraw';
   note(
@@ -169,6 +196,21 @@ async function run(
   await daemon.stop(ending);
   note(emit, 'info', 'stopped');
   return code;
+}
+
+/** The configuration with the services of IPVS; what is remarkable about those is reported. */
+async function withVips(inFiles: Loaded, scheduled: ScheduledConfig, emit: Emit): Promise<Loaded> {
+  await scheduled.refresh(inFiles.config.stateDir, emit);
+  const loaded = scheduled.load();
+  const {config} = loaded;
+  if (config === null) throw new Error('the configuration was changed meanwhile, and is broken');
+  const known = new Set(inFiles.problems.map(formatProblem));
+  for (const problem of loaded.problems) {
+    const text = formatProblem(problem);
+    if (!known.has(text)) report(emit, problem.severity, `configuration: ${text}`);
+  }
+  note(emit, 'info', `IPVS: ${countOf(config.services.length - inFiles.config.services.length)}`);
+  return {...loaded, config};
 }
 
 function startLog(

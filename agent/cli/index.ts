@@ -15,6 +15,7 @@ import {addRun} from './run.js';
 import {addStatus} from './status.js';
 import {addValidate} from './validate.js';
 import {addVersion} from './version.js';
+import {addWatchdog} from './watchdog.js';
 import {addWithdraw} from './withdraw.js';
 
 /**
@@ -87,6 +88,7 @@ function createProgram(terminal: Terminal, done: Done): Command {
   addStatus(program, terminal, done);
   addReload(program, terminal, done);
   addAdmin(program, terminal, done);
+  addWatchdog(program, terminal, done);
   addWithdraw(program, terminal, done);
   addVersion(program, terminal, done);
   return program;

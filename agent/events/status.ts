@@ -23,7 +23,7 @@ import type {
 
 export interface StatusInput {
   readonly version: string;
-  readonly mode: 'run';
+  readonly mode: Status['mode'];
   readonly routerId: string | null;
   /** Wall clock of the start, like every time here milliseconds since the epoch. */
   readonly since: number;
@@ -49,7 +49,8 @@ export interface StatusInput {
 export type Status = {
   readonly schema: 1;
   readonly version: string;
-  readonly mode: 'run';
+  /** Which command it is. */
+  readonly mode: 'run' | 'watchdog';
   readonly router_id: string | null;
   readonly since: string;
   /** When this was true. */

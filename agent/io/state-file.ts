@@ -56,6 +56,11 @@ export function removeLeftovers(folder: string): void {
   }
 }
 
+/** Removes a file; fine when it is not there. Throws the system's error. */
+export function removeFile(path: string): void {
+  rmSync(path, {force: true});
+}
+
 function withDescriptor(path: string, flags: string, mode: number, use: (fd: number) => void): void {
   const fd = openSync(path, flags, mode);
   try {

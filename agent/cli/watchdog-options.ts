@@ -115,11 +115,6 @@ export function ipvsWatchOf(options: WatchdogOptions): IpvsWatch | null {
   if (Object.keys(whenDegraded).length > 0 && degradedBelow === undefined) {
     usage('--degraded-med and --degraded-prepend need --degraded-below: nothing else makes a VIP degraded');
   }
-  if (degradedBelow !== undefined && Object.keys(whenDegraded).length === 0) {
-    usage(
-      '--degraded-below needs --degraded-med or --degraded-prepend, or a degraded VIP is announced like any other',
-    );
-  }
   return {thresholds, ports, only, exclude, marks: fwmark, whenDegraded, forgetAfterMs: forget};
 }
 

@@ -47,6 +47,9 @@ export class IpvsVips {
       said.add(message);
       if (!this.#said.has(message)) emit({kind: 'note', level: 'warn', message, fields: {}});
     };
+    if (watch.thresholds.degraded_below !== undefined && Object.keys(watch.whenDegraded).length === 0) {
+      say('a degraded VIP is announced like any other: write --degraded-med or --degraded-prepend');
+    }
     let listed: readonly IpAddress[] = [];
     try {
       const signal = new AbortController().signal;

@@ -29,7 +29,7 @@ t.test('every command has help with an example', async (t) => {
   const commands = [...stdout.matchAll(/^ {2}([a-z-]+) \[options\]/gm)].map(([, name]) => name ?? '');
   t.strictSame(commands, [
     ...['run', 'validate', 'check', 'status', 'reload'],
-    ...['drain', 'enable', 'disable', 'force-up', 'withdraw', 'version'],
+    ...['drain', 'enable', 'disable', 'force-up', 'watchdog', 'withdraw', 'version'],
   ]);
   for (const command of commands) {
     const help = await run(['help', command]);

@@ -3,6 +3,8 @@
 import {createCheck} from '../checks/index.js';
 import type {HoldCommand} from './admin/holds.js';
 import type {LifeBefore} from './admin/life.js';
+import {type PeerAnswer, type PeerCommand, peerCommands} from './admin/peer-request.js';
+import {removedAdmin} from './admin/removed.js';
 import {type AdminAnswer, type AdminCommand, adminCommands} from './admin/request.js';
 import {Steering} from './admin/steering.js';
 import {Agent} from './agent.js';
@@ -73,6 +75,15 @@ export class Daemon {
     this.#loadedAt = this.#since;
     this.#gates = gatesOf(config);
     this.#ours = oursOf(config);
+    const steering = new Steering({
+      stateDir: config.stateDir,
+      clock,
+      emit,
+      onChange: () => this.#agent.applyAdmin(),
+      onPeerChange: () => this.#announcers.applyPeerAdmin(),
+    });
+    steering.follow(config.services);
+    this.#steering = steering;
     this.#announcers = createAnnouncers({
       config,
       dryRun,
@@ -86,17 +97,10 @@ export class Daemon {
       onExabgpEnd,
       allowed: (prefix) => this.#gates.route(prefix),
       allowedAddress: (prefix) => this.#gates.address(prefix),
-      isManaged: (prefix) => this.#ours.has(prefix),
-      isOurs: (address) => this.#ours.has(hostPrefix(address)),
+      isManaged: (prefix) => this.#isOurs(prefix),
+      isOurs: (address) => this.#isOurs(hostPrefix(address)),
+      peerAdminOf: (peer) => steering.peerOrders.of(peer),
     });
-    const steering = new Steering({
-      stateDir: config.stateDir,
-      clock,
-      emit,
-      onChange: () => this.#agent.applyAdmin(),
-    });
-    steering.follow(config.services);
-    this.#steering = steering;
     const {addresses, announcers} = this.#announcers;
     this.#agent = new Agent({
       config,
@@ -124,6 +128,12 @@ export class Daemon {
         (args: JsonObject) => this.#order(command, args),
       ]),
     ),
+    ...Object.fromEntries(
+      (Object.keys(peerCommands) as PeerCommand[]).map((command) => [
+        command,
+        (args: JsonObject) => this.#orderPeers(command, args),
+      ]),
+    ),
   };
 
   /** A reload that comes meanwhile waits for its end. */
@@ -139,6 +149,7 @@ export class Daemon {
     this.#steering.start();
     // What has begun or ended while it started.
     this.#agent.applyAdmin();
+    this.#announcers.applyPeerAdmin();
   }
 
   /** After a start that failed, too: takes off what it had put on. */
@@ -167,6 +178,7 @@ export class Daemon {
   status(): Status {
     const {clock, routerId} = this.#options;
     const {addresses, announcers} = this.#announcers;
+    const configured = new Set(this.#loaded.config.services.map(({name}) => name));
     return buildStatus({
       version,
       mode: this.#options.mode,
@@ -175,22 +187,40 @@ export class Daemon {
       now: clock.wallMs(),
       config: {loadedAt: this.#loadedAt, errors: this.#problems},
       services: this.#agent.services,
-      adminOf: (service) => this.#steering.orders.of(service),
+      adminOf: (service) => (configured.has(service.name) ? this.#steering.orders.of(service) : removedAdmin),
       held: this.#steering.orders.held(),
       plan: this.#agent.plan,
       kernelAddresses: addresses?.snapshot() ?? null,
       announcers: announcers.map((announcer) => ({name: announcer.name, snapshot: announcer.snapshot()})),
       peers: this.#announcers.peers(),
+      peerAdminOf: (peer) => this.#steering.peerOrders.of(peer),
       load: this.#agent.load,
     });
   }
 
   #order(command: AdminCommand, args: JsonObject): AdminAnswer {
     if (this.#stopping) throw new ApiError(1, 'eip-health is stopping: nothing is changed any more');
-    const services = this.#agent.services.map(({config}) => config);
-    const answer = this.#steering.order(command, args, services);
+    const answer = this.#steering.order(command, args, this.#loaded.config.services);
     this.#agent.applyAdmin();
     return answer;
+  }
+
+  #orderPeers(command: PeerCommand, args: JsonObject): PeerAnswer {
+    if (this.#stopping) throw new ApiError(1, 'eip-health is stopping: nothing is changed any more');
+    const states = new Map(this.#announcers.peers().map(({name, state}) => [name, state]));
+    const answer = this.#steering.orderPeers(
+      command,
+      args,
+      this.#loaded.config,
+      (peer) => states.get(peer) === 'established',
+    );
+    this.#announcers.applyPeerAdmin();
+    return answer;
+  }
+
+  /** Of a service, or of one that a reload took out and that still drains. */
+  #isOurs(prefix: Prefix): boolean {
+    return this.#ours.has(prefix) || this.#agent.isLeaving(prefix);
   }
 
   /** The answer says what became of them, once what was to go is gone, or `step_timeout` is over. */
@@ -198,7 +228,7 @@ export class Daemon {
     if (this.#stopping) throw new ApiError(1, 'eip-health is stopping: nothing is changed any more');
     const {config} = this.#loaded;
     const services = this.#agent.services.map((service) => service.config);
-    const outcomes = this.#steering.hold(command, args, config, services);
+    const {outcomes, skipped} = this.#steering.hold(command, args, config, services);
     this.#agent.applyAdmin();
     await this.#agent.quiet(config.stepTimeoutMs);
     const vips = new Map(vipsOf(this.status()).map((vip) => [vip.prefix, vip]));
@@ -207,6 +237,7 @@ export class Daemon {
         const vip = vips.get(prefix);
         return vip ? [{...vip, was_held: before !== null}] : [];
       }),
+      skipped,
     };
   }
 

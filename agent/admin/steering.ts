@@ -8,8 +8,10 @@ import {systemFiles} from '../io/files.js';
 import {presenceOf} from '../io/presence.js';
 import type {AdminState, Clock, Emit, JsonObject, Prefix} from '../types.js';
 import {DisableFiles} from './disable-files.js';
-import {describeOutcome, type HoldCommand, type HoldOutcome, hold} from './holds.js';
+import {describeOutcome, type HoldAnswer, type HoldCommand, hold} from './holds.js';
 import {describeAdmin, describeOrder, Orders} from './orders.js';
+import {PeerOrders} from './peer-orders.js';
+import {orderPeers, type PeerAnswer, type PeerCommand} from './peer-request.js';
 import {type AdminAnswer, type AdminCommand, order} from './request.js';
 import {type AdminStore, type Hold, openAdminStore, type PeerStore} from './store.js';
 
@@ -20,6 +22,8 @@ export interface SteeringOptions {
   readonly emit: Emit;
   /** After `start`: something has begun or ended by itself. */
   readonly onChange: () => void;
+  /** The same, of peers. */
+  readonly onPeerChange: () => void;
 }
 
 export class Steering {
@@ -27,6 +31,7 @@ export class Steering {
   readonly #disableFiles: DisableFiles;
   readonly store: AdminStore & {readonly peers: PeerStore};
   readonly orders: Orders;
+  readonly peerOrders: PeerOrders;
   /** As last told of. */
   #told: ReadonlyMap<Prefix, Hold> = new Map();
   #isStarted = false;
@@ -41,6 +46,7 @@ export class Steering {
     const presence = (path: string) => this.#disableFiles.presence(path);
     this.store = openAdminStore(stateDir);
     this.orders = new Orders({store: this.store, clock, presence, onChange});
+    this.peerOrders = new PeerOrders({store: this.store.peers, clock, onChange: options.onPeerChange});
   }
 
   /** From now on the files and windows of these count, and of no others. */
@@ -57,12 +63,14 @@ export class Steering {
     for (const [prefix, hold] of this.#told)
       this.#say(`${prefix} is held out ${describeOrder(hold)}`, {prefix, ...hold});
     this.orders.start();
+    this.peerOrders.start();
   }
 
   stop(): void {
     this.#isStarted = false;
     this.#disableFiles.stop();
     this.orders.stop();
+    this.peerOrders.stop();
   }
 
   /** What is wanted of a service, and what to say of it. */
@@ -85,15 +93,28 @@ export class Steering {
     args: JsonObject,
     config: Pick<Config, 'allow' | 'bird'>,
     services: readonly ServiceConfig[],
-  ): readonly HoldOutcome[] {
+  ): HoldAnswer {
     const {clock} = this.#options;
-    const outcomes = hold(command, args, {config, services, orders: this.orders, clock});
-    for (const outcome of outcomes) {
+    const answer = hold(command, args, {config, services, orders: this.orders, clock});
+    for (const outcome of answer.outcomes) {
       const {after, before, prefix} = outcome;
       if (before ?? after) this.#say(describeOutcome(outcome, String(args.by)), {prefix, ...after});
     }
     this.#told = this.orders.held();
-    return outcomes;
+    return answer;
+  }
+
+  /** `peer drain` and its like, with what was warned of in the log. Throws `ApiError`, and has changed nothing then. */
+  orderPeers(
+    command: PeerCommand,
+    args: JsonObject,
+    config: Config,
+    isEstablished: (peer: string) => boolean,
+  ): PeerAnswer {
+    const {clock, emit} = this.#options;
+    const answer = orderPeers(command, args, {config, orders: this.peerOrders, clock, isEstablished});
+    for (const message of answer.warnings) emit({kind: 'note', level: 'warn', message, fields: {}});
+    return answer;
   }
 
   #onChange(): void {

@@ -10,9 +10,11 @@ import {programCalled} from './called-as.js';
 import {addCheck} from './check.js';
 import {type Done, examples, withCommonOptions} from './command.js';
 import {CommandError, exitCode} from './outcome.js';
+import {addPeer} from './peer.js';
 import {addReload} from './reload.js';
 import {addRun} from './run.js';
 import {addStatus} from './status.js';
+import {addTables} from './tables.js';
 import {addValidate} from './validate.js';
 import {addVersion} from './version.js';
 import {addWatchdog} from './watchdog.js';
@@ -60,7 +62,6 @@ function createProgram(terminal: Terminal, done: Done): Command {
     .description('Checks services and announces their addresses by BGP only while they are healthy.')
     .version(version, '-V, --version', "print this program's version")
     .helpOption('-h, --help', 'show help')
-    .helpCommand('help [command]', 'show help for a command')
     .exitOverride()
     .configureOutput({
       writeOut: (text) => terminal.out(text),
@@ -82,14 +83,23 @@ function createProgram(terminal: Terminal, done: Done): Command {
       '\nExit codes: 0 ok, 1 the answer is "no" or it failed, 2 wrong usage, 3 configuration, 4 not permitted, ' +
       '5 the daemon does not answer.\n',
   );
-  addRun(program, terminal, done);
+  // In the order in which somebody comes to need them.
+  program.commandsGroup('Before it runs:');
   addValidate(program, terminal, done);
   addCheck(program, terminal, done);
-  addStatus(program, terminal, done);
+  program.commandsGroup('The daemon:');
+  addRun(program, terminal, done);
   addReload(program, terminal, done);
-  addAdmin(program, terminal, done);
   addWatchdog(program, terminal, done);
   addWithdraw(program, terminal, done);
+  program.commandsGroup('What it does:');
+  addStatus(program, terminal, done);
+  addTables(program, terminal, done);
+  program.commandsGroup('Services and peers by hand:');
+  addAdmin(program, terminal, done);
+  addPeer(program, terminal, done);
+  program.commandsGroup('About it:');
   addVersion(program, terminal, done);
+  program.helpCommand('help [command]', 'show help for a command');
   return program;
 }

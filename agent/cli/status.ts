@@ -42,7 +42,7 @@ export function addStatus(program: Command, terminal: Terminal, done: Done): voi
     });
 }
 
-async function readStatus(called: Invocation): Promise<Status> {
+export async function readStatus(called: Invocation): Promise<Status> {
   const data = (await askDaemon(called, 'status')) as unknown as Status;
   if (data.schema === 1) return data;
   throw new CommandError(

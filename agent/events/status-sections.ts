@@ -165,6 +165,14 @@ export function routesSection(routes: readonly RouteStatus[]): Section {
   };
 }
 
+/** What has a route, in the kernel and elsewhere. */
+export function whereCells(route: Pick<RouteStatus, 'announcers'>): {
+  readonly kernel: Cell;
+  readonly announced: Cell;
+} {
+  return {kernel: kernelCell(route), announced: placesCell(placesOf(route))};
+}
+
 /** Where a route is announced, or should be: one peer of ours, or another daemon. */
 interface Place {
   readonly name: string;
@@ -173,7 +181,7 @@ interface Place {
   readonly med: string | null;
 }
 
-function placesOf({announcers}: RouteStatus): Place[] {
+function placesOf({announcers}: Pick<RouteStatus, 'announcers'>): Place[] {
   return Object.entries(announcers).flatMap(([announcer, item]) => {
     if (announcer === 'kernel') return [];
     if (typeof item === 'string') return [{name: announcer, state: item, nextHop: null, med: null}];
@@ -198,7 +206,7 @@ function placesCell(places: readonly Place[]): Cell {
   ]);
 }
 
-function kernelCell({announcers}: RouteStatus): Cell {
+function kernelCell({announcers}: Pick<RouteStatus, 'announcers'>): Cell {
   const {address, route} = asObject(announcers.kernel);
   const parts = [
     ['', text(address)],
@@ -226,22 +234,40 @@ export function peersSection(peers: readonly PeerStatus[], now: number): Section
       {title: 'ADDRESS'},
       {title: 'SENT', align: 'right'},
       {title: 'RECEIVED', align: 'right'},
-      {title: 'LAST ERROR', least: 16},
+      {title: 'WHY', least: 16},
     ],
     rows: peers.map((peer) => ({
-      calm: peer.state === 'established' && (peer.bfd === null || peer.bfd === 'up'),
+      calm:
+        peer.state === 'established' &&
+        (peer.bfd === null || peer.bfd === 'up') &&
+        peer.admin.state === 'enabled',
       cells: [
         printable(peer.name),
-        [word(peer.state), ...(peer.bfd === null ? [] : [{text: ', bfd '}, word(peer.bfd)])],
+        peerState(peer),
         age(now - Date.parse(peer.since)),
         peer.remote_as === null ? '' : String(peer.remote_as),
         peer.address,
         String(peer.announced),
         String(peer.received),
-        printable(peer.last_error ?? (peer.bfd_reason === null ? '' : `bfd: ${peer.bfd_reason}`)),
+        printable(whyPeer(peer)),
       ],
     })),
   };
+}
+
+/** `established, bfd up, draining`. */
+function peerState({admin, bfd, state}: PeerStatus): Cell {
+  const wanted = admin.drain_until === null ? admin.state : 'draining';
+  return [
+    word(state),
+    ...(bfd === null ? [] : [{text: ', bfd '}, word(bfd)]),
+    ...(wanted === 'enabled' ? [] : [{text: ', '}, word(wanted)]),
+  ];
+}
+
+function whyPeer({admin, bfd_reason, last_error}: PeerStatus): string {
+  if (admin.state !== 'enabled') return byWhom(admin) ?? '';
+  return last_error ?? (bfd_reason === null ? '' : `bfd: ${bfd_reason}`);
 }
 
 /** Whether anything that tells others of it has it; the host route only where nothing else is to tell of it. */

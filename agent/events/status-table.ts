@@ -52,6 +52,18 @@ export function renderStatus(status: Status, {color, width, height}: RenderOptio
   return kept.map((text) => `${text}\n`).join('');
 }
 
+/** One table of it, whole; `empty` where it has no rows. */
+export function renderTable(
+  section: Section,
+  empty: string,
+  {color, width}: Pick<RenderOptions, 'color' | 'width'>,
+): string {
+  if (section.rows.length === 0) return `${empty}\n`;
+  return sectionLines({...section, left: 0}, width, styles(color))
+    .map((text) => `${text}\n`)
+    .join('');
+}
+
 function title({version, router_id, since}: Status, now: number): Cell {
   const routerId = router_id === null ? '' : `, router id ${router_id}`;
   return [

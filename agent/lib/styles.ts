@@ -41,6 +41,7 @@ const wordStyles: ReadonlyMap<string, StyleName> = new Map(
       'hold',
       'pending',
       'withdraw-pending',
+      'draining',
       'drained',
       'foreign',
       'open-sent',

@@ -25,13 +25,32 @@ ROUTE                      OF   KERNEL            NEXT HOP      MED  ANNOUNCED T
 fda4:5ff2:8477:1755::/128  web  installed         fd00::156     100  nrec-1, no-next-hop nrec-2
   nrec-2: no global IPv6 address on eth0
 
-PEER    STATE        SINCE     AS  ADDRESS       SENT  RECEIVED  LAST ERROR
+PEER    STATE        SINCE     AS  ADDRESS       SENT  RECEIVED  WHY
 nrec-1  established  4h     65535  10.255.255.1     2         0
 nrec-2  active       5s            10.255.255.2     0         0  connect ECONNREFUSED 10.255.255.2:179
 
 2 services: 1 up, 1 down; 2 of 2 routes announced; 1 of 2 peers established
 `.slice(1),
   );
+});
+
+t.test('a peer that is drained or disabled says so, and why', (t) => {
+  const [first, second] = sample.peers;
+  if (!first || !second) throw new Error('the sample has too few peers');
+  const given = {by: 'root', at: sample.at, until: '2026-11-21T14:00:00.000Z', reason: 'new line card'};
+  const shown = renderStatus(
+    {
+      ...sample,
+      peers: [
+        {...first, admin: {...given, state: 'drained', drain_until: sample.at}},
+        {...second, state: 'idle', admin: {...given, state: 'disabled', until: null, drain_until: null}},
+      ],
+    },
+    {color: false, width: 200},
+  );
+  t.match(shown, /^nrec-1 +established, draining +4h .* by root until 2026-11-21T14:00Z: new line card$/m);
+  t.match(shown, /^nrec-2 +idle, disabled .* by root: new line card$/m);
+  t.end();
 });
 
 t.test('one service shows its checks', async (t) => {
@@ -93,7 +112,7 @@ service-100  up falling 1/2   3h     192.0.2.99/32, 2001:db8::64/128  no answer 
 
 … 400 routes, all as they should be
 
-PEER    STATE        SINCE     AS  ADDRESS       SENT  RECEIVED  LAST ERROR
+PEER    STATE        SINCE     AS  ADDRESS       SENT  RECEIVED  WHY
 nrec-1  established  4h     65535  10.255.255.1     2         0
 nrec-2  active       5s            10.255.255.2     0         0  connect ECONNREFUSED 10.255.255.2:179
 

@@ -14,6 +14,8 @@ import {
   web6,
 } from './status-sample.js';
 
+const nobody = {state: 'enabled', by: null, at: null, until: null, reason: null, drain_until: null};
+
 t.test('the shape that scripts depend on', async (t) => {
   t.strictSame(JSON.parse(JSON.stringify(buildStatus(sampleInput))), {
     schema: 1,
@@ -115,6 +117,7 @@ t.test('the shape that scripts depend on', async (t) => {
         address: '10.255.255.1',
         remote_as: 65535,
         state: 'established',
+        admin: nobody,
         since: '2026-01-01T08:00:00.000Z',
         bfd: null,
         bfd_reason: null,
@@ -128,6 +131,7 @@ t.test('the shape that scripts depend on', async (t) => {
         address: '10.255.255.2',
         remote_as: null,
         state: 'active',
+        admin: nobody,
         since: '2026-01-01T11:59:55.000Z',
         bfd: null,
         bfd_reason: null,

@@ -30,6 +30,13 @@ export interface Status {
     readonly name: string;
     readonly state: string;
     readonly bfd: string | null;
+    readonly bfd_reason: string | null;
+    readonly graceful_restart: {
+      readonly negotiated: boolean | null;
+      readonly notification: boolean;
+      readonly long_lived: boolean;
+      readonly end_of_rib: readonly string[];
+    } | null;
     readonly announced: number;
     readonly last_error: string | null;
   }[];
@@ -76,10 +83,10 @@ export class Agent {
     await writeFile(join(this.folder, path), text);
   }
 
-  /** Starts it and waits until it answers. `blockable`: for `block`. */
-  async start({blockable = false} = {}): Promise<void> {
+  /** Starts it and waits until it answers. `blockable`: for `block`; `program`: another than ours. */
+  async start({blockable = false, program: file = executable} = {}): Promise<void> {
     const preload = blockable ? ['--import', blocker] : [];
-    const program = this.namespace.spawn([process.execPath, ...preload, executable, 'run', ...this.#config]);
+    const program = this.namespace.spawn([process.execPath, ...preload, file, 'run', ...this.#config]);
     this.#program = program;
     await waitFor(
       'the agent to answer',

@@ -79,10 +79,24 @@ protocol device {}
 protocol direct { ipv4; ipv6; }
 ${kernel('ipv4')}
 ${kernel('ipv6')}
-${config.neighbors.some(({bfdMs}) => bfdMs !== undefined) ? 'protocol bfd {}' : ''}
+${bfdOf(config)}
 ${config.extra ?? ''}
 ${config.neighbors.map((neighbor, index) => neighborOf(config, neighbor, index)).join('\n')}
 `;
+}
+
+/** One set of intervals for all: beside `bfd graceful` a neighbor cannot have its own. */
+function bfdOf({neighbors}: RouterConfig): string {
+  const intervals = [...new Set(neighbors.flatMap(({bfdMs}) => bfdMs ?? []))];
+  if (intervals.length === 0) return '';
+  if (intervals.length > 1) throw new Error('the lab gives BIRD one BFD interval for all neighbors');
+  const options = `interval ${intervals[0]} ms; multiplier 3;`;
+  return `protocol bfd { interface "*" { ${options} }; multihop { ${options} }; }`;
+}
+
+function bfdAt({bfdGraceful, bfdMs, bfdOptions, bfdPassive}: Neighbor): string {
+  if (bfdOptions === undefined && !bfdPassive) return bfdGraceful ? 'graceful' : 'on';
+  return `{ interval ${bfdMs} ms; multiplier 3; ${bfdPassive ? 'passive;' : ''} ${bfdOptions ?? ''} }`;
 }
 
 function neighborOf(config: RouterConfig, neighbor: Neighbor, index: number): string {
@@ -93,7 +107,8 @@ function neighborOf(config: RouterConfig, neighbor: Neighbor, index: number): st
   neighbor ${neighbor.address} ${neighbor.remoteAs === 'external' ? 'external' : `as ${neighbor.remoteAs}`};
   ${neighbor.multihop === undefined ? '' : `multihop ${neighbor.multihop};`}
   ${neighbor.password === undefined ? '' : `password "${neighbor.password}";`}
-  ${neighbor.bfdMs === undefined ? '' : `bfd { interval ${neighbor.bfdMs} ms; multiplier 3; };`}
+  ${neighbor.bfdMs === undefined ? '' : `bfd ${bfdAt(neighbor)};`}
+  ${neighbor.gracefulRestart === undefined ? '' : `graceful restart ${neighbor.gracefulRestart ? 'aware' : 'off'};`}
   ${neighbor.fourOctetAs === false ? 'enable as4 off;' : ''}
   ${neighbor.holdTime === undefined ? '' : `hold time ${neighbor.holdTime};`}
   ${neighbor.passive === false ? 'connect delay time 1; connect retry time 1;' : 'passive on;'}

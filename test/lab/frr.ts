@@ -38,7 +38,7 @@ export class Frr extends Router {
     await writeFile(file('zebra.conf'), 'hostname lab\n');
     await writeFile(file('bgpd.conf'), this.config.verbatim ?? configOf(this.config));
     await writeFile(file('vtysh.conf'), '');
-    await writeFile(file('bfdd.conf'), '');
+    await writeFile(file('bfdd.conf'), profilesOf(this.config.neighbors));
     // The daemons drop to the user frr before they write their sockets.
     const {stdout} = await promisify(execFile)('id', ['-u', 'frr']);
     const {stdout: group} = await promisify(execFile)('id', ['-g', 'frr']);
@@ -135,10 +135,32 @@ ${config.extra ?? ''}
 `;
 }
 
+/** bfdd takes the passive role from a profile only. */
+function profilesOf(neighbors: readonly Neighbor[]): string {
+  const intervals = new Set(neighbors.flatMap(({bfdMs, bfdPassive}) => (bfdPassive && bfdMs ? [bfdMs] : [])));
+  if (intervals.size === 0) return '';
+  const profiles = [...intervals].map((ms) =>
+    [
+      ` profile passive${ms}`,
+      '  detect-multiplier 3',
+      `  receive-interval ${ms}`,
+      `  transmit-interval ${ms}`,
+      '  passive-mode',
+      ' exit',
+    ].join('\n'),
+  );
+  return `bfd\n${profiles.join('\n')}\nexit\n`;
+}
+
 function neighborOf(neighbor: Neighbor): string[] {
   const line = (text: string) => ` neighbor ${neighbor.address} ${text}`;
   const lines = [line(`remote-as ${neighbor.remoteAs}`), line('timers connect 1')];
   if (neighbor.bfdMs !== undefined) lines.push(line(`bfd 3 ${neighbor.bfdMs} ${neighbor.bfdMs}`));
+  if (neighbor.bfdPassive) lines.push(line(`bfd profile passive${neighbor.bfdMs}`));
+  if (neighbor.bfdGraceful) lines.push(line('bfd check-control-plane-failure'));
+  if (neighbor.gracefulRestart !== undefined) {
+    lines.push(line(neighbor.gracefulRestart ? 'graceful-restart-helper' : 'graceful-restart-disable'));
+  }
   if (neighbor.password !== undefined) lines.push(line(`password ${neighbor.password}`));
   if (neighbor.passive !== false) lines.push(line('passive'));
   if (neighbor.multihop !== undefined) lines.push(line(`ebgp-multihop ${neighbor.multihop}`));

@@ -22,6 +22,14 @@ export interface Neighbor {
   readonly families?: readonly IpFamily[];
   /** BIRD and FRR: with BFD, packets every so many milliseconds, three of which may be lost; `multihop` counts. */
   readonly bfdMs?: number;
+  /** BIRD and FRR: says nothing over BFD before the neighbor does. */
+  readonly bfdPassive?: boolean;
+  /** BIRD: more that stands in the neighbor's own `bfd { … }`. */
+  readonly bfdOptions?: string;
+  /** BIRD and FRR: it goes by graceful restart when BFD goes down. */
+  readonly bfdGraceful?: boolean;
+  /** Whether it keeps the routes of a neighbor that restarts; default: as the daemon comes (BIRD and FRR do, GoBGP does not). */
+  readonly gracefulRestart?: boolean;
   /** BIRD: the filter, from `extra`, of what is announced; absent: nothing is. */
   readonly exportFilter?: string;
   /** BIRD: whether it knows 4-octet AS numbers (RFC 6793); default: it does. */

@@ -11,7 +11,7 @@ import {remember} from '../lib/collections.js';
 import {emptyPlan, type OrderedPlan} from '../service/plan.js';
 import type {Address, Announcer, AnnouncerEvent, Cancel, Clock, Installer, Prefix, Route} from '../types.js';
 import {DesiredSet} from './desired-set.js';
-import {forEachDifferent, sameGroups, sameMembers, sortOut} from './planned.js';
+import {type Drain, forEachDifferent, sameGroups, sameMembers, sortOut} from './planned.js';
 
 export interface FanoutOptions {
   /** What puts addresses on the interface; null: nothing does, and no route waits for an address. */
@@ -50,6 +50,10 @@ export class Fanout {
    * what goes and comes back a moment later is withdrawn by whoever learns from it.
    */
   readonly #lateAdopted = new Set<Prefix>();
+
+  /** Announced prefixes that still wait for an address: nothing is complete without them. */
+  readonly #awaiting = new Set<Prefix>();
+  #wasComplete = false;
 
   readonly #dirtyAnnounced = new Set<Prefix>();
   readonly #dirtyHosts = new Set<Prefix>();
@@ -90,7 +94,7 @@ export class Fanout {
   /** Takes a new plan: everything that is to be there from now on. Returns at once. */
   set(plan: OrderedPlan): void {
     const before = this.#planned;
-    if (!sameMembers(this.#plan.adopt, plan.adopt) || this.#plan.complete !== plan.complete) this.touch();
+    if (!sameMembers(this.#plan.adopt, plan.adopt)) this.touch();
     for (const prefix of this.#plan.adopt) if (!plan.adopt.has(prefix)) this.#lateAdopted.add(prefix);
     const {drainMs, needs} = this.#plan;
     this.#plan = plan;
@@ -186,8 +190,11 @@ export class Fanout {
     else this.#failed.delete(prefix);
     const needing = this.#planned.neededFor.get(prefix) ?? [];
     if (kind === 'failed') this.#adoptNoMore([prefix, ...needing]);
-    for (const announced of needing) this.#dirtyAnnounced.add(announced);
-    for (const announced of this.#leaning.get(prefix) ?? []) this.#dirtyAnnounced.add(announced);
+    for (const announced of [...needing, ...(this.#leaning.get(prefix) ?? [])]) {
+      this.#dirtyAnnounced.add(announced);
+      // In the kernel, too, there may be a route that covers it.
+      this.#dirtyHosts.add(announced);
+    }
     this.#touch(prefix);
   }
 
@@ -212,7 +219,9 @@ export class Fanout {
       for (const prefix of this.#dirtyHosts) this.#placeHost(prefix);
       // Placing hosts last may have touched announced prefixes again: they are placed before anything is handed out.
       if (this.#dirtyAnnounced.size > 0) continue;
-      const {complete} = this.#plan;
+      const complete = this.#plan.complete && this.#awaiting.size === 0;
+      if (complete !== this.#wasComplete) this.touch();
+      this.#wasComplete = complete;
       const adopt = this.#adopt();
       // Withdrawals first: what goes on the wire does not wait for the kernel's answers.
       for (const daemon of this.#daemons) daemon.flush({adopt, complete});
@@ -247,6 +256,8 @@ export class Fanout {
     const ready = routes.filter((route) => this.#isReady(route));
     // What is announced already stays as it is while an address that it needs from now on is on its way.
     const isStaying = ready.length === 0 && routes.some((route) => this.#isAlmostReady(route));
+    if (isStaying) this.#awaiting.add(prefix);
+    else this.#awaiting.delete(prefix);
     for (const daemon of this.#daemons) {
       const wanted = ready.filter(({via}) => via?.some((name) => name === daemon.name) ?? true);
       if (wanted.length > 0) daemon.put(prefix, wanted);
@@ -386,9 +397,4 @@ export class Fanout {
       });
     });
   }
-}
-
-interface Drain {
-  readonly over: boolean;
-  readonly cancel: Cancel;
 }

@@ -1,0 +1,5 @@
+import t from 'tap';
+import {Bird} from '../lab/bird.js';
+import {restartSuite} from './restart-suite.js';
+
+t.test('BIRD', (t) => restartSuite(t, Bird));

@@ -151,7 +151,9 @@ export class BgpAnnouncer implements Announcer {
       const keeper = peer && keepsAcross(peer, next) ? peer : null;
       const newcomer = this.#peerFor(next, keeper?.preserved ?? nothingPreserved);
       for (const prefix of keeper?.prefixes() ?? []) newcomer.lapse(prefix);
-      const farewell = cease(CeaseSubcode.otherConfigurationChange);
+      const isSameRouter = peer?.config.address === next.address;
+      const {otherConfigurationChange, peerDeconfigured} = CeaseSubcode;
+      const farewell = cease(isSameRouter ? otherConfigurationChange : peerDeconfigured);
       if (peer) ending.push(keeper ? keeper.leave(farewell) : peer.stop(farewell));
       newcomers.push(newcomer);
       after.set(next.name, newcomer);

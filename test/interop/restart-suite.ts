@@ -192,9 +192,11 @@ export async function restartSuite(t: Test, Kind: RouterKind, extra?: string): P
     const stopped = agent.stop();
     for (const prefix of [...prefixes, dying, dying6]) await forwarded(prefix, 0);
     t.same(await stopped, {code: 0, signal: null});
-    const {lastError} = await router.peer(host.address);
-    if (router instanceof Frr) t.match(lastError, /hard reset/i);
-    else t.match(lastError, /shutdown/i);
+    t.match((await router.peer(host.address)).lastError, /Administrative shutdown/i);
+    if (router instanceof Frr) {
+      const neighbor = await router.ask(`show bgp neighbors ${host.address} json`);
+      t.match(neighbor, /"lastNotificationHardReset":true/, 'as a hard reset (RFC 8538)');
+    }
   });
 }
 

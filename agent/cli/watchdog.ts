@@ -1,4 +1,5 @@
 import type {Command} from 'commander';
+import {loadConfig} from '../config/load.js';
 import {exists} from '../io/config-files.js';
 import type {Terminal} from '../io/terminal.js';
 import {printable} from '../lib/printable.js';
@@ -80,9 +81,17 @@ async function runOnce(options: WatchdogOptions, {configFile, json, terminal}: I
 
 async function runScheduled(
   {schedule = '', timezone, ...options}: WatchdogOptions,
-  {configFile, json}: Invocation,
+  {configFile, json, terminal}: Invocation,
 ): Promise<number> {
   const ipvs = ipvsWatchOf(options);
+  if (ipvs) {
+    const {config, files, problems} = loadConfig({configFile});
+    const [file = ''] = files;
+    if (config === null && !exists(file)) {
+      terminal.err(problemLines(problems, terminal.errColor) + minimalMain(file));
+      return exitCode.config;
+    }
+  }
   const {catchSignals} = await import('../io/signals.js');
   const signals = catchSignals();
   const {runDaemon} = await import('../main.js');

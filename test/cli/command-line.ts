@@ -65,8 +65,12 @@ export interface Running {
 const plain = {NO_COLOR: '1', PATH: process.env.PATH ?? '', HOME: folder};
 
 /** Starts the program itself. */
-export function start(args: readonly string[], cwd = folder): Running {
-  return watch(spawn(program, args, {cwd, env: plain, stdio: ['ignore', 'pipe', 'pipe']}));
+export function start(
+  args: readonly string[],
+  cwd = folder,
+  env: Readonly<Record<string, string>> = {},
+): Running {
+  return watch(spawn(program, args, {cwd, env: {...plain, ...env}, stdio: ['ignore', 'pipe', 'pipe']}));
 }
 
 /** Runs a line of bash in which `$eip` is the program. */

@@ -28,6 +28,7 @@ export class PeerOrders {
     const now = clock.wallMs();
     this.#cancel();
     const changes = [...store.orders().values()]
+      .filter((order) => isInForce(order, now))
       .flatMap(({drain_until, until}) => [drain_until, ...(until === null ? [] : [until])])
       .map((time) => Date.parse(time))
       .filter((time) => time > now);
@@ -54,8 +55,7 @@ export class PeerOrders {
   orderFor(peer: string): PeerOrder | null {
     const {clock, store} = this.#options;
     const order = store.orders().get(peer);
-    if (!order) return null;
-    return order.until === null || Date.parse(order.until) > clock.wallMs() ? order : null;
+    return order && isInForce(order, clock.wallMs()) ? order : null;
   }
 
   of(peer: string): PeerAdminStatus {
@@ -64,6 +64,10 @@ export class PeerOrders {
     const drains = Date.parse(order.drain_until) > this.#options.clock.wallMs();
     return {...order, drain_until: drains ? order.drain_until : null};
   }
+}
+
+function isInForce({until}: PeerOrder, now: number): boolean {
+  return until === null || Date.parse(until) > now;
 }
 
 /** What becomes of a peer's routes: all as usual, marked as going away, withdrawn, or withdrawn and the session closed. */

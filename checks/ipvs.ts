@@ -6,7 +6,7 @@ import {familyOf, parseAddress} from '../agent/lib/prefix.js';
 import type {Check, CheckContext, IpAddress, JsonObject} from '../agent/types.js';
 import type {CheckType} from './check-type.js';
 import {count, ipAddress} from './lib/fields.js';
-import {kernelTable, readIpvsTable} from './lib/ipvs-table.js';
+import {kernelTable, type ReadableTable, sharedIpvsTable} from './lib/ipvs-table.js';
 import {
   combined,
   type Endpoint,
@@ -63,12 +63,13 @@ export type IpvsOptions = z.infer<typeof schema>;
 
 /** The check type, reading the table from `path`; where that does not exist, from `ipvsadm -Ln`. */
 export function ipvsCheckType(path = kernelTable): CheckType<IpvsOptions> {
-  return {type: 'ipvs', schema, create: (options) => create(options, path)};
+  const readTable = sharedIpvsTable(path);
+  return {type: 'ipvs', schema, create: (options) => create(options, readTable)};
 }
 
 export const ipvs = ipvsCheckType();
 
-function create(options: IpvsOptions, path: string): Check {
+function create(options: IpvsOptions, readTable: (ctx: CheckContext) => Promise<ReadableTable>): Check {
   const vip = options.vip === undefined ? null : parseAddress(options.vip);
   const excluded = [options.exclude ?? []].flat().flatMap((text) => parseEndpoint(text) ?? []);
   const thresholds = thresholdsOf(options);
@@ -95,7 +96,7 @@ function create(options: IpvsOptions, path: string): Check {
   }
 
   async function look(ctx: CheckContext): Promise<Finding> {
-    const {source, table} = await readIpvsTable(ctx, path);
+    const {source, table} = await readTable(ctx);
     const services = selected(table.services, options, vip);
     // A line that cannot be read may be the service looked for, or one more of its ports.
     const [unreadable] = table.unreadable;

@@ -257,7 +257,7 @@ export interface Route {
   /** Sorted, without repetition. */
   readonly communities: readonly Community[];
   readonly asPathPrepend: number;
-  /** Whether it summarizes its members (an `aggregate`): never goes to the kernel. */
+  /** Whether it summarizes its members (an `aggregate`): the kernel gets a route that covers it, where one is needed. */
   readonly aggregate: boolean;
 }
 

@@ -269,6 +269,9 @@ export class Fanout {
         prefix,
         new Set([prefix, ...ready.flatMap((route) => this.#plan.needs.get(route)?.flat() ?? [])]),
       );
+      // Its own route in the kernel may have waited for it to go, and be of another service than is up now.
+      if (this.#hostRoutes?.has(prefix) && !this.#planned.hostRoutes.has(prefix))
+        this.#dirtyHosts.add(prefix);
     } else if (this.#daemons.every((daemon) => daemon.isOut(prefix))) {
       this.#lean(prefix, new Set());
     }

@@ -18,13 +18,18 @@ export interface LeftoversOptions {
   readonly emit: Emit;
 }
 
-/** Removes our host routes, then our addresses, from other tables and interfaces. Rejects when a dump fails. */
+/** Removes our routes, then our addresses, from other tables and interfaces. Rejects when a dump fails. */
 export async function removeLeftovers(options: LeftoversOptions): Promise<void> {
   const {client, protocol} = options;
   const links = await client.dumpLinks();
   for (const route of await client.dumpHostRoutes({protocol})) {
     const link = links.find(({index}) => index === route.oif);
     if (link) await removeRoute(route, link, options);
+  }
+  const [anyLink] = links;
+  for (const route of await client.dumpUnreachableRoutes({protocol})) {
+    // What covers is on no interface: only another table makes it a leftover.
+    if (anyLink && route.table !== options.table) await removeRoute(route, anyLink, options);
   }
   const infos = await client.dumpAddresses();
   for (const link of links) {

@@ -1,7 +1,7 @@
-/** Our host routes: their form, and whose they are (CONTRACT "Addresses", "Ownership"). */
+/** Our routes: host routes and covering ones, their form, and whose they are (CONTRACT "Addresses", "Ownership", "Aggregate"). */
 
 import type {NetlinkClient} from '../control/netlink-client.js';
-import {type HostRoute, type RouteInfo, routeTypeUnicast, scope} from '../control/rtnetlink-protocol.js';
+import {type RouteForm, type RouteInfo, routeType, scope} from '../control/rtnetlink-protocol.js';
 import {pushTo} from '../lib/collections.js';
 import {familyOf, isHost} from '../lib/prefix.js';
 import type {Emit, Prefix, Route} from '../types.js';
@@ -10,6 +10,8 @@ import {type KernelLink, linkObstacle} from './kernel-link.js';
 
 /** What the kernel itself gives IPv6 routes that name no metric. */
 const ipv6Metric = 1024;
+/** The last choice of all; in FRR's eyes too, whose first octet is a distance. */
+const coveringMetric = 4_278_198_272;
 
 export interface KernelRoutesOptions {
   readonly client: Pick<NetlinkClient, 'addRoute' | 'deleteRoute'>;
@@ -52,9 +54,9 @@ export class KernelRoutes implements Holding<Route> {
     }
   }
 
-  /** Shorter prefixes and aggregates are announced only. */
+  /** Shorter prefixes and aggregates only where somebody needs a route that covers them: `via` then says so. */
   concerns({prefix, aggregate, via}: Route): boolean {
-    return !aggregate && isHost(prefix) && (via === null || via.includes('kernel'));
+    return via?.includes('kernel') ?? (!aggregate && isHost(prefix));
   }
 
   obstacle(): string | null {
@@ -97,8 +99,9 @@ export class KernelRoutes implements Holding<Route> {
       route.table === form.table &&
       route.scope === form.scope &&
       route.metric === form.metric &&
-      route.oif === form.oif &&
-      type === routeTypeUnicast &&
+      // IPv6 shows what is unreachable on the loopback interface.
+      (form.oif === null || route.oif === form.oif) &&
+      type === form.type &&
       tos === 0 &&
       !viaGateway
     );
@@ -108,11 +111,16 @@ export class KernelRoutes implements Holding<Route> {
     return route.protocol === this.#options.protocol;
   }
 
-  #form(prefix: Prefix): HostRoute {
+  #form(prefix: Prefix): RouteForm {
     const {table, protocol, link} = this.#options;
+    const ours = {prefix, table, protocol};
+    if (!isHost(prefix)) {
+      return {...ours, type: routeType.UNREACHABLE, oif: null, scope: scope.GLOBAL, metric: coveringMetric};
+    }
+    const type = routeType.UNICAST;
     const oif = link().info?.index ?? 0;
     return familyOf(prefix) === 'ipv4'
-      ? {prefix, oif, table, protocol, scope: scope.LINK, metric: 0}
-      : {prefix, oif, table, protocol, scope: scope.GLOBAL, metric: ipv6Metric};
+      ? {...ours, type, oif, scope: scope.LINK, metric: 0}
+      : {...ours, type, oif, scope: scope.GLOBAL, metric: ipv6Metric};
   }
 }

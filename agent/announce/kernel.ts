@@ -8,6 +8,7 @@ import type {KernelConfig} from '../config/types.js';
 import type {NetlinkClient, NetlinkEvents} from '../control/netlink-client.js';
 import type {LinkInfo, NetlinkEvent, RouteInfo} from '../control/rtnetlink-protocol.js';
 import type {Journal} from '../io/journal.js';
+import {isHost} from '../lib/prefix.js';
 import type {Address, Announcer, Cancel, Clock, Emit, Installer, Prefix, Route} from '../types.js';
 import {KernelAddresses} from './kernel-addresses.js';
 import {KernelInstaller} from './kernel-installer.js';
@@ -37,7 +38,7 @@ export interface KernelOptions {
 export class Kernel {
   /** Puts addresses on the interface. */
   readonly addresses: Installer<Address>;
-  /** Adds host routes: give it only routes that are meant for the kernel. */
+  /** Adds host routes, and covering ones: give it only routes that are meant for the kernel. */
   readonly routes: Announcer;
 
   readonly #options: KernelOptions;
@@ -110,7 +111,8 @@ export class Kernel {
     this.#unsubscribe = client.on((news) => this.#take(news));
     try {
       await removeLeftovers({...config, client, journal, emit});
-      await this.#look((index) => client.dumpHostRoutes({...config, oif: index}));
+      const {protocol, table} = config;
+      await this.#look((oif) => this.#dumpRoutes({table, protocol}, oif));
       this.#addressHolding.forgetAbsent();
     } catch (error) {
       this.#unsubscribe();
@@ -189,7 +191,10 @@ export class Kernel {
       this.#lookAgain = true;
       return this.#looking;
     }
-    this.#looking = this.#look(async (index) => this.#dumpRoutes(index))
+    this.#looking = this.#look(async (oif) =>
+      // Otherwise routes are none of our business: a router's table is not walked for nothing.
+      this.#watchesRoutes ? this.#dumpRoutes({table: this.#options.config.table}, oif) : null,
+    )
       .then(
         () => {
           this.#isLookFailing = false;
@@ -227,10 +232,13 @@ export class Kernel {
     }
   }
 
-  /** null when routes are none of our business: a router's table is not walked for nothing. */
-  async #dumpRoutes(oif: number): Promise<readonly RouteInfo[] | null> {
-    if (!this.#watchesRoutes) return null;
-    return this.#options.client.dumpHostRoutes({table: this.#options.config.table, oif});
+  async #dumpRoutes(
+    filter: {readonly table: number; readonly protocol?: number},
+    oif: number,
+  ): Promise<readonly RouteInfo[]> {
+    const {client} = this.#options;
+    const hosts = await client.dumpHostRoutes({...filter, oif});
+    return [...hosts, ...(await client.dumpUnreachableRoutes(filter)).filter(({prefix}) => !isHost(prefix))];
   }
 
   #recheck(): void {

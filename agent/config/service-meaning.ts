@@ -2,7 +2,7 @@
 
 import {allowGate} from '../lib/allow.js';
 import {formatDuration} from '../lib/duration.js';
-import {contains, familyOf, hostPrefix, parseAddress} from '../lib/prefix.js';
+import {contains, familyOf, hostPrefix, isHost, parseAddress} from '../lib/prefix.js';
 import type {AnnouncerName, IpAddress, NextHop, Prefix} from '../types.js';
 import {plainBlock} from './announce-schema.js';
 import {announcedAs, checkOverride, targetsOf} from './announce-targets.js';
@@ -27,6 +27,7 @@ export function checkMeaning(service: ReadService, main: MainParts): void {
   remarkOnSlowProof(service, main);
   checkExabgpNextHops(service, main);
   remarkOnGobgpNextHops(service, main);
+  remarkOnCovering(service, main);
   for (const {block, value} of service.blocks) checkNextHop(block.nextHop, service, value);
   const {config, section} = service;
   const peers = main.bgp?.peers.map(({name}) => name) ?? [];
@@ -200,6 +201,22 @@ function remarkOnGobgpNextHops({blocks, prefixes}: ReadService, {gobgp}: MainPar
         familyOf(prefix) === 'ipv6' && gobgpNextHop(gobgp, {prefix, nextHop: block.nextHop}) === null,
     );
     if (lacking) value.warning(`${lacking.prefix} ${noGobgpNextHop}`);
+  }
+}
+
+/** Networks have no address of their own that FRR would find a route to. */
+function remarkOnCovering({blocks, prefixes}: ReadService, {frr, kernel}: MainParts): void {
+  if (!frr || frr.onlyConfigured || kernel !== null) return;
+  for (const {block, value} of blocks) {
+    if (!(block.via?.includes('frr') ?? true)) continue;
+    const network = prefixes
+      .map(({prefix}) => announcedAs(prefix, block))
+      .find((announced) => announced !== null && !isHost(announced));
+    if (!network) continue;
+    value.warning(
+      `FRR announces ${network} only with a route to exactly that: write \`kernel: {}\` in the main file, ` +
+        'which adds one (or `no bgp network import-check` in FRR)',
+    );
   }
 }
 

@@ -5,6 +5,7 @@
 
 import {SystemError} from '../io/native.js';
 import type {NetlinkSocket} from '../io/netlink-socket.js';
+import {isHost} from '../lib/prefix.js';
 import type {Cancel, Clock, IpFamily} from '../types.js';
 import {
   encodeMessage,
@@ -19,20 +20,21 @@ import {
   addressDump,
   decodeAddress,
   decodeEvent,
-  decodeHostRoute,
   decodeLink,
+  decodeRoute,
   encodeDeleteAddress,
   encodeNewAddress,
   encodeRoute,
   group,
   type HostAddress,
-  type HostRoute,
   type LinkInfo,
   linkDump,
   type NetlinkEvent,
   type RouteFilter,
+  type RouteForm,
   type RouteInfo,
   routeDump,
+  routeType,
   rtm,
 } from './rtnetlink-protocol.js';
 
@@ -122,7 +124,7 @@ export class NetlinkClient {
     this.#events.join(group.IPV6_ROUTE);
   }
 
-  /** Calls with links, addresses and host routes that came, changed or went, in the kernel's order. */
+  /** Calls with links, addresses, host routes and unreachable ones that came, changed or went, in the kernel's order. */
   on(listener: (events: NetlinkEvents) => void): Cancel {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
@@ -175,13 +177,23 @@ export class NetlinkClient {
 
   /** Host routes only, of both families. */
   async dumpHostRoutes(filter: RouteFilter): Promise<readonly RouteInfo[]> {
+    return (await this.#dumpRoutes(filter)).filter(({prefix}) => isHost(prefix));
+  }
+
+  /** Unreachable routes only, of both families and any length. */
+  dumpUnreachableRoutes(filter: Omit<RouteFilter, 'oif'>): Promise<readonly RouteInfo[]> {
+    return this.#dumpRoutes({...filter, type: routeType.UNREACHABLE});
+  }
+
+  async #dumpRoutes(filter: RouteFilter): Promise<readonly RouteInfo[]> {
     const dump = (family: IpFamily): Promise<readonly RouteInfo[]> =>
-      this.#dump('RTM_GETROUTE', rtm.GETROUTE, routeDump(family, filter), rtm.NEWROUTE, decodeHostRoute);
+      this.#dump('RTM_GETROUTE', rtm.GETROUTE, routeDump(family, filter), rtm.NEWROUTE, decodeRoute);
     return [...(await dump('ipv4')), ...(await dump('ipv6'))].filter(
-      ({table, protocol, oif}) =>
+      ({table, protocol, oif, type}) =>
         (filter.table ?? table) === table &&
         (filter.protocol ?? protocol) === protocol &&
-        (filter.oif ?? oif) === oif,
+        (filter.oif ?? oif) === oif &&
+        (filter.type ?? type) === type,
     );
   }
 
@@ -196,12 +208,12 @@ export class NetlinkClient {
   }
 
   /** Fails with `EEXIST` where a route of the same prefix and metric is there already. */
-  addRoute(route: HostRoute): Promise<void> {
+  addRoute(route: RouteForm): Promise<void> {
     return this.#change('RTM_NEWROUTE', rtm.NEWROUTE, nlmFlag.CREATE | nlmFlag.EXCL, encodeRoute(route));
   }
 
   /** Deletes exactly this route, never one of another protocol. */
-  deleteRoute(route: HostRoute): Promise<void> {
+  deleteRoute(route: RouteForm): Promise<void> {
     return this.#change('RTM_DELROUTE', rtm.DELROUTE, 0, encodeRoute(route));
   }
 

@@ -46,8 +46,8 @@ export const addressFlag = {
   NOPREFIXROUTE: 0x200,
 } as const;
 
-/** `RTN_UNICAST`. */
-export const routeTypeUnicast = 1;
+/** `RTN_*`. */
+export const routeType = {UNICAST: 1, UNREACHABLE: 7} as const;
 
 /** A lifetime that never ends, in seconds. */
 export const forever = 0xffffffff;
@@ -125,7 +125,7 @@ export function decodeEvent(message: NetlinkMessage): NetlinkEvent | null {
     }
     case rtm.NEWROUTE:
     case rtm.DELROUTE: {
-      const route = decodeHostRoute(message.payload);
+      const route = decodeRoute(message.payload);
       const gone = message.type === rtm.DELROUTE;
       // NLM_F_REPLACE: the kernel does not tell separately that another route went.
       return route && {kind: 'route', gone, replaced: !gone && (message.flags & 0x100) !== 0, route};
@@ -172,18 +172,22 @@ export function decodeAddress(payload: Buffer): AddressInfo | null {
 }
 
 /**
- * A route to a single host. null for every other route, without looking further: a router's whole table may pass by.
+ * A route to a single host, or an unreachable one. null for every other route, without looking further: a router's
+ * whole table may pass by.
  */
-export function decodeHostRoute(payload: Buffer): RouteInfo | null {
+export function decodeRoute(payload: Buffer): RouteInfo | null {
   if (payload.length < routeHeader) return null;
   const family = familyFrom(payload.readUInt8(0));
-  if (!family || payload.readUInt8(1) !== addressBits(family)) return null;
+  const length = payload.readUInt8(1);
+  if (!family || length > addressBits(family)) return null;
+  if (length < addressBits(family) && payload.readUInt8(7) !== routeType.UNREACHABLE) return null;
   if ((payload.readUInt32LE(8) & RTM_F_CLONED) !== 0) return null;
   const attributes = parseAttributes(payload.subarray(routeHeader));
-  const destination = attributes.get(rta.DST);
+  const destination =
+    attributes.get(rta.DST) ?? (length === 0 ? Buffer.alloc(addressBits(family) / 8) : null);
   if (destination?.length !== addressBits(family) / 8) return null;
   return {
-    prefix: prefixFromBytes(family, destination, addressBits(family)),
+    prefix: prefixFromBytes(family, destination, length),
     table: readU32(attributes.get(rta.TABLE)) ?? payload.readUInt8(4),
     protocol: payload.readUInt8(5),
     scope: payload.readUInt8(6),
@@ -212,13 +216,16 @@ export interface RouteFilter {
   readonly table?: number;
   readonly protocol?: number;
   readonly oif?: number;
+  /** `RTN_*`. */
+  readonly type?: number;
 }
 
 /** The payload of RTM_GETROUTE. Kernels before 4.20 do not filter: look at what comes back. */
-export function routeDump(family: IpFamily, {table, protocol = 0, oif}: RouteFilter): Buffer {
+export function routeDump(family: IpFamily, {table, protocol = 0, oif, type = 0}: RouteFilter): Buffer {
   const header = Buffer.alloc(routeHeader);
   header.writeUInt8(families[family], 0);
   header.writeUInt8(protocol, 5);
+  header.writeUInt8(type, 7);
   return Buffer.concat([
     header,
     ...(table === undefined ? [] : [attribute(rta.TABLE, u32(table))]),
@@ -265,10 +272,13 @@ export function encodeDeleteAddress({index, address, label}: Omit<HostAddress, '
   ]);
 }
 
-/** A host route out of an interface, without gateway. */
-export interface HostRoute {
+/** A route as it is added: out of an interface without gateway, or one that says unreachable. */
+export interface RouteForm {
   readonly prefix: Prefix;
-  readonly oif: number;
+  /** `RTN_*`. */
+  readonly type: number;
+  /** null: of no interface. */
+  readonly oif: number | null;
   readonly table: number;
   readonly protocol: number;
   readonly scope: number;
@@ -276,7 +286,7 @@ export interface HostRoute {
 }
 
 /** The payload of RTM_NEWROUTE and of RTM_DELROUTE; the kernel then deletes no route of another protocol. */
-export function encodeRoute({prefix, oif, table, protocol, scope, metric}: HostRoute): Buffer {
+export function encodeRoute({prefix, type, oif, table, protocol, scope, metric}: RouteForm): Buffer {
   const header = Buffer.alloc(routeHeader);
   header.writeUInt8(families[familyOf(prefix)], 0);
   header.writeUInt8(lengthOf(prefix), 1);
@@ -284,11 +294,11 @@ export function encodeRoute({prefix, oif, table, protocol, scope, metric}: HostR
   header.writeUInt8(table < 256 ? table : 0, 4);
   header.writeUInt8(protocol, 5);
   header.writeUInt8(scope, 6);
-  header.writeUInt8(routeTypeUnicast, 7);
+  header.writeUInt8(type, 7);
   return Buffer.concat([
     header,
     attribute(rta.DST, bytesOf(prefix)),
-    attribute(rta.OIF, u32(oif)),
+    ...(oif === null ? [] : [attribute(rta.OIF, u32(oif))]),
     attribute(rta.TABLE, u32(table)),
     ...(metric === 0 ? [] : [attribute(rta.PRIORITY, u32(metric))]),
   ]);

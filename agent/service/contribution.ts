@@ -163,12 +163,19 @@ function offersOf(
       if (daemons.length > 0) {
         offers.push({route: routeOf(config, prefix, effective, daemons), member: prefix, needs});
       }
-      if (!via.includes('kernel') || !(config.kernelRoute || effective.via?.includes('kernel'))) continue;
+      const goesToKernel =
+        via.includes('kernel') && (config.kernelRoute || (effective.via?.includes('kernel') ?? false));
+      const announced = announcedAs(prefix, block);
+      if (!isHost(announced) && announcers.includes('kernel') && (goesToKernel || daemons.includes('frr'))) {
+        const route = {...kernelRoute(config, announced), aggregate: announced !== prefix};
+        offers.push({route, member: prefix, needs});
+      }
+      if (!goesToKernel) continue;
       for (const host of isHost(prefix) ? [prefix] : needs) hostRoutes.add(host);
     }
   }
   for (const host of hostRoutes) {
-    offers.push({route: hostRoute(config, host), member: host, needs: neededBy(host)});
+    offers.push({route: kernelRoute(config, host), member: host, needs: neededBy(host)});
   }
   return offers;
 }
@@ -204,7 +211,8 @@ function routeOf(
   };
 }
 
-function hostRoute(config: ServiceConfig, prefix: Prefix): Route {
+/** What goes into the kernel: for a prefix shorter than a host a route that covers it, which FRR and BIRD need. */
+function kernelRoute(config: ServiceConfig, prefix: Prefix): Route {
   return {
     prefix,
     owners: [config.name],

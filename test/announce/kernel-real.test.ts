@@ -7,7 +7,7 @@ import {openNetlinkSocket} from '../../agent/io/netlink-socket.js';
 import {sysctl} from '../../agent/io/sysctl.js';
 import {addressOf, parsePrefix} from '../../agent/lib/prefix.js';
 import {enterOwnNetwork, ip, ipJson} from '../lab/own-network.js';
-import {Harness, type HarnessOptions, waitUntil} from './kernel-harness.js';
+import {Harness, type HarnessOptions, route, waitUntil} from './kernel-harness.js';
 
 const skip = enterOwnNetwork();
 const v4 = '192.0.2.1/32';
@@ -93,6 +93,54 @@ t.test('addresses and routes look as promised to ip', {skip}, async (t) => {
   t.same(localsOf('lo'), []);
   t.same([...routesOf('4'), ...routesOf('6')], []);
 });
+
+t.test(
+  'routes that cover a network: unreachable, the last choice, adopted and removed like others',
+  {skip},
+  async (t) => {
+    const nets = ['203.0.113.0/24', '2001:db8:5::/48'];
+    const items = nets.map((net) => route(net, {via: ['kernel'], aggregate: true}));
+    const b = harness(t);
+    b.allowed = () => true;
+    await b.kernel.start();
+    b.setRoutes(items);
+    await waitUntil(() => b.routeEvents.length === 2);
+    t.same(b.taken('routeEvents'), [`installed ${nets[0]}`, `installed ${nets[1]}`]);
+    t.match(ipJson('-4 -d route show proto 153'), [
+      {type: 'unreachable', dst: nets[0], scope: 'global', metric: 4_278_198_272},
+    ]);
+    t.match(ipJson('-6 -d route show proto 153'), [
+      {type: 'unreachable', dst: nets[1], scope: 'global', metric: 4_278_198_272},
+    ]);
+    // Where there is an address, the more specific route wins.
+    ip(`route del unreachable ${nets[0]} metric 4278198272`);
+    await waitUntil(() => routesOf('4').length === 1);
+    await b.die();
+
+    // Somebody's own, better one beside it says nothing about ours.
+    ip(`route add blackhole ${nets[0]} metric 5`);
+    const next = harness(t);
+    next.allowed = () => true;
+    await next.kernel.start();
+    next.setRoutes([], [nets[1] ?? '']);
+    await waitUntil(() => routesOf('4').length === 0);
+    t.equal(routesOf('6').length, 1, 'adopted');
+    t.same(next.routes(), [`${nets[1]} installed`]);
+    next.setRoutes([]);
+    await waitUntil(() => routesOf('6').length === 0);
+    t.equal(ipJson<object[]>(`-4 route show ${nets[0]}`).length, 1);
+    ip(`route del blackhole ${nets[0]}`);
+
+    // An equal one that is not marked is as good, and stays.
+    ip(`route add unreachable ${nets[0]} metric 4278198272`);
+    next.setRoutes(items.slice(0, 1));
+    await waitUntil(() => next.routes().includes(`${nets[0]} foreign`));
+    await next.kernel.stop('withdraw');
+    t.equal(ipJson<object[]>(`-4 route show ${nets[0]}`).length, 1);
+    ip(`route del unreachable ${nets[0]}`);
+    await next.die();
+  },
+);
 
 t.test('a table of its own', {skip}, async (t) => {
   const b = harness(t, {config: {table: 4711, protocol: 154}});
@@ -285,10 +333,11 @@ t.test('more events than the socket holds', {skip}, async (t) => {
   // All of it without a turn of the event loop: nobody reads meanwhile.
   for (let i = 0; i < 12_000; i++) {
     const prefix = parsePrefix(`198.18.${i >> 8}.${i & 255}`);
-    await other.addRoute({prefix, oif: 1, table: 1234, protocol: 3, scope: 253, metric: 0});
+    await other.addRoute({prefix, type: 1, oif: 1, table: 1234, protocol: 3, scope: 253, metric: 0});
   }
   await other.deleteAddress({index: 1, address: addressOf(parsePrefix(v4)), label: null});
-  const lost = {prefix: parsePrefix('192.0.2.9'), oif: 1, table: 254, protocol: 153, scope: 253, metric: 0};
+  const ours = {type: 1, oif: 1, table: 254, protocol: 153, scope: 253, metric: 0};
+  const lost = {...ours, prefix: parsePrefix('192.0.2.9')};
   await other.deleteRoute(lost);
   await waitUntil(() => overruns > 0 && localsOf('lo').length === 1 && routesOf('4').length === 1);
   t.pass(`${overruns} overruns, everything is back`);
@@ -311,7 +360,8 @@ t.test('how long it takes', {skip}, async (t) => {
   };
   const prefix = (i: number) => parsePrefix(`203.0.113.${i}`);
   const address = (i: number) => ({index: 1, address: addressOf(prefix(i)), protocol: 3, label: null});
-  const route = (i: number) => ({prefix: prefix(i), oif: 1, table: 254, protocol: 3, scope: 253, metric: 0});
+  const form = {type: 1, oif: 1, table: 254, protocol: 3, scope: 253, metric: 0};
+  const route = (i: number) => ({...form, prefix: prefix(i)});
   await measure('add an address', 200, (i) => client.addAddress(address(i)));
   await measure('add a route', 200, (i) => client.addRoute(route(i)));
   await measure('delete a route', 200, (i) => client.deleteRoute(route(i)));

@@ -1,5 +1,6 @@
 import t, {type Test} from 'tap';
 import {addressFlag} from '../../agent/control/rtnetlink-protocol.js';
+import type {Route} from '../../agent/types.js';
 import {FakeClock, settle} from '../fake/clock.js';
 import {FakeKernel} from '../fake/kernel.js';
 import {address, Harness, type HarnessOptions, MemoryJournal, route} from './kernel-harness.js';
@@ -184,6 +185,47 @@ t.test('what is not for the kernel: nothing is done, nobody waits', async (t) =>
   b.setRoutes([route(v4, {via: ['bgp']}), route(v4, {via: ['kernel'], peers: ['x']})]);
   await settle();
   t.same(b.fake.routes(), [ourRouteV4]);
+});
+
+const covering = 'table 254 proto 153 scope 0 metric 4278198272';
+
+t.test('routes that cover a network come and go, whatever it is announced through', async (t) => {
+  const [net, net6] = ['198.51.100.0/24', '2001:db8:5::/48'];
+  const b = bench(t);
+  b.allowed = () => true;
+  await b.kernel.start();
+  const cover = (text: string): Route => route(text, {via: ['kernel'], aggregate: true});
+  const items = [cover(net), cover(net6)];
+  b.setRoutes(items);
+  await settle();
+  t.same(b.fake.routes(), [`${net} dev undefined ${covering}`, `${net6} dev lo ${covering}`]);
+  t.same(b.taken('routeEvents'), [`installed ${net}`, `installed ${net6}`]);
+  t.same(b.routes(), [`${net} installed`, `${net6} installed`]);
+  b.fake.removeRoute(net);
+  await settle();
+  t.equal(b.fake.routes().length, 2, 'what somebody removes comes back');
+  b.setRoutes(items.slice(0, 1));
+  await settle();
+  t.same(b.taken('routeEvents'), [`removed ${net6}`]);
+  await b.kernel.stop('withdraw');
+  t.same(b.fake.routes(), []);
+});
+
+t.test('a covering route of somebody else, and one that is left over in another table', async (t) => {
+  const net = '198.51.100.0/24';
+  const fake = strict(t);
+  fake.addRoute({prefix: net, oif: 'lo', type: 7, metric: 4_278_198_272});
+  fake.addRoute({prefix: net, oif: 'lo', type: 7, metric: 4_278_198_272, protocol: 153, table: 1000});
+  fake.addRoute({prefix: '10.0.0.0/8', oif: 'lo', type: 7, metric: 5, protocol: 153, table: 1000});
+  const b = bench(t, fake);
+  b.allowed = () => true;
+  await b.kernel.start();
+  t.same(b.taken('emitted'), [`route-withdrawn ${net}`]);
+  b.setRoutes([route(net, {via: ['kernel']})]);
+  await settle();
+  t.same(b.routes(), [`${net} foreign`]);
+  await b.kernel.stop('withdraw');
+  t.equal(fake.routes().length, 2, 'what is not of our form is not ours either');
 });
 
 t.test('the allow list is asked last', async (t) => {

@@ -85,6 +85,7 @@ t.test('refusals carry the code and the words of the kernel', async (t) => {
   await t.rejects(
     client.deleteRoute({
       prefix: '192.0.2.1/32' as never,
+      type: 1,
       oif: 1,
       table: 254,
       protocol: 153,
@@ -128,6 +129,13 @@ t.test('dumps', async (t) => {
     (await client.dumpHostRoutes({table: 254, oif: 1})).map(({prefix}) => prefix),
     ['192.0.2.2/32'],
   );
+  fake.addRoute({prefix: '198.51.100.0/24', oif: 'lo', type: 7});
+  fake.addRoute({prefix: '2001:db8::/32', oif: 'lo', type: 7, protocol: 153});
+  const unreachable = async (filter = {}) =>
+    (await client.dumpUnreachableRoutes(filter)).map(({prefix}) => prefix);
+  t.same(await unreachable(), ['198.51.100.0/24', '2001:db8::/32']);
+  t.same(await unreachable({protocol: 153}), ['2001:db8::/32']);
+  t.equal((await client.dumpHostRoutes({})).length, 3, 'and no host route');
 });
 
 t.test('a dump that is interrupted again and again is taken as it is in the end', async (t) => {

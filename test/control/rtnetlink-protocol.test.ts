@@ -13,13 +13,14 @@ import {
   addressDump,
   decodeAddress,
   decodeEvent,
-  decodeHostRoute,
   decodeLink,
+  decodeRoute,
   encodeDeleteAddress,
   encodeNewAddress,
   encodeRoute,
   linkDump,
   routeDump,
+  routeType,
   rtm,
 } from '../../agent/control/rtnetlink-protocol.js';
 import {parseAddress, parsePrefix} from '../../agent/lib/prefix.js';
@@ -72,7 +73,15 @@ t.test('an IPv6 address: /128, nodad, noprefixroute, preferred lifetime 0', (t) 
 });
 
 t.test('host routes', (t) => {
-  const route = {prefix: parsePrefix('192.0.2.1'), oif: 1, table: 254, protocol: 153, scope: 253, metric: 0};
+  const route = {
+    prefix: parsePrefix('192.0.2.1'),
+    type: 1,
+    oif: 1,
+    table: 254,
+    protocol: 153,
+    scope: 253,
+    metric: 0,
+  };
   same(
     t,
     encodeRoute(route),
@@ -87,8 +96,32 @@ t.test('host routes', (t) => {
      0800 0400 01000000  0800 0f00 e8030000  0800 0600 00040000`,
   );
   for (const given of [route, six]) {
-    t.match(decodeHostRoute(encodeRoute(given)), {...given, type: 1, tos: 0, viaGateway: false});
+    t.match(decodeRoute(encodeRoute(given)), {...given, tos: 0, viaGateway: false});
   }
+  t.end();
+});
+
+t.test('routes that cover a network: unreachable, on no interface', (t) => {
+  const route = {
+    prefix: parsePrefix('203.0.113.0/24'),
+    type: routeType.UNREACHABLE,
+    oif: null,
+    table: 254,
+    protocol: 153,
+    scope: 0,
+    metric: 4_278_198_272,
+  };
+  same(
+    t,
+    encodeRoute(route),
+    `02 18 00 00 fe 99 00 07 00000000  0800 0100 cb007100  0800 0f00 fe000000  0800 0600 002000ff`,
+  );
+  t.match(decodeRoute(encodeRoute(route)), {...route, tos: 0, viaGateway: false});
+  const six = {...route, prefix: parsePrefix('2001:db8::/32')};
+  t.match(decodeRoute(encodeRoute(six)), {...six, tos: 0});
+  const whole = Buffer.from([2, 0, 0, 0, 254, 3, 0, 7, 0, 0, 0, 0]);
+  t.match(decodeRoute(whole), {prefix: '0.0.0.0/0', type: 7}, 'a default route has no destination');
+  same(t, routeDump('ipv4', {type: 7}), '02 00 00 00 00 00 00 07 00000000');
   t.end();
 });
 
@@ -155,13 +188,13 @@ t.test('routes that are none of ours to see', (t) => {
   const header = (family: number, length: number, flags = 0) =>
     Buffer.from([family, length, 0, 0, 254, 3, 0, 1, flags & 0xff, flags >> 8, 0, 0]);
   const dst = attribute(1, hex('c0000200'));
-  t.equal(decodeHostRoute(Buffer.concat([header(2, 24), dst])), null, 'a network');
-  t.equal(decodeHostRoute(Buffer.concat([header(2, 32, 0x200), dst])), null, 'a cached clone');
-  t.equal(decodeHostRoute(Buffer.concat([header(10, 128), dst])), null, 'too short an address');
-  t.equal(decodeHostRoute(header(2, 32)), null, 'no destination');
-  t.match(decodeHostRoute(Buffer.concat([header(2, 32), dst])), {table: 254, oif: null, metric: 0});
+  t.equal(decodeRoute(Buffer.concat([header(2, 24), dst])), null, 'a network');
+  t.equal(decodeRoute(Buffer.concat([header(2, 32, 0x200), dst])), null, 'a cached clone');
+  t.equal(decodeRoute(Buffer.concat([header(10, 128), dst])), null, 'too short an address');
+  t.equal(decodeRoute(header(2, 32)), null, 'no destination');
+  t.match(decodeRoute(Buffer.concat([header(2, 32), dst])), {table: 254, oif: null, metric: 0});
   for (const type of [5, 9, 18]) {
-    t.ok(decodeHostRoute(Buffer.concat([header(2, 32), dst, attribute(type, hex('0a000001'))]))?.viaGateway);
+    t.ok(decodeRoute(Buffer.concat([header(2, 32), dst, attribute(type, hex('0a000001'))]))?.viaGateway);
   }
   t.end();
 });
@@ -171,7 +204,15 @@ t.test('events', (t) => {
     decodeEvent(
       parseDatagram(encodeMessage({type, flags, sequence: 0}, payload)).messages[0] as NetlinkMessage,
     );
-  const route = encodeRoute({prefix: parsePrefix('::1'), oif: 1, table: 1, protocol: 4, scope: 0, metric: 1});
+  const route = encodeRoute({
+    prefix: parsePrefix('::1'),
+    type: 1,
+    oif: 1,
+    table: 1,
+    protocol: 4,
+    scope: 0,
+    metric: 1,
+  });
   t.match(event(rtm.NEWADDR, encodeNewAddress(ipv4)), {kind: 'address', gone: false});
   t.match(event(rtm.DELADDR, encodeNewAddress(ipv6)), {
     kind: 'address',

@@ -19,7 +19,7 @@ import {
   type AddressInfo,
   addressFlag,
   decodeAddress,
-  decodeHostRoute,
+  decodeRoute,
   group,
   type LinkInfo,
   type RouteInfo,
@@ -29,6 +29,8 @@ import {SystemError} from '../../agent/io/native.js';
 import type {NetlinkSocket} from '../../agent/io/netlink-socket.js';
 import {addressOf, bytesOf, familyOf, lengthOf, parseAddress, parsePrefix} from '../../agent/lib/prefix.js';
 
+/** `RTN_UNREACHABLE`: of no interface, which IPv6 shows as the loopback one. */
+const unreachable = 7;
 const errno = {EPERM: 1, ESRCH: 3, EEXIST: 17, ENODEV: 19, EADDRNOTAVAIL: 99, ENETDOWN: 100, ENOBUFS: 105};
 const names = new Map<number, string>(Object.entries(rtm).map(([name, number]) => [number, `RTM_${name}`]));
 
@@ -67,6 +69,8 @@ export interface ForeignRoute {
   readonly metric?: number;
   readonly oif: string;
   readonly viaGateway?: boolean;
+  /** `RTN_*`. */
+  readonly type?: number;
 }
 
 export class FakeKernel {
@@ -160,17 +164,25 @@ export class FakeKernel {
     this.#dropAddress(info);
   }
 
-  addRoute({prefix, oif, table = 254, protocol = 3, metric = 0, viaGateway = false}: ForeignRoute): void {
+  addRoute({
+    prefix,
+    oif,
+    table = 254,
+    protocol = 3,
+    metric = 0,
+    viaGateway = false,
+    type = 1,
+  }: ForeignRoute): void {
     const ipv4 = !prefix.includes(':');
     this.#insertRoute({
       prefix: parsePrefix(prefix),
-      oif: this.#link(oif).index,
+      oif: ipv4 && type === unreachable ? null : this.#link(oif).index,
       table,
       protocol,
       metric: metric || (ipv4 ? 0 : 1024),
       viaGateway,
-      scope: ipv4 && !viaGateway ? 253 : 0,
-      type: 1,
+      scope: ipv4 && !viaGateway && type === 1 ? 253 : 0,
+      type,
       tos: 0,
     });
   }
@@ -341,6 +353,7 @@ export class FakeKernel {
         .filter(
           (route) =>
             isOf(route.prefix) &&
+            (payload.readUInt8(7) === 0 || payload.readUInt8(7) === route.type) &&
             (protocol === 0 || protocol === route.protocol) &&
             (!oif || oif.readUInt32LE() === route.oif) &&
             (!table || table.readUInt32LE() === route.table),
@@ -366,7 +379,7 @@ export class FakeKernel {
 
   #change(type: number, payload: Buffer): Refusal {
     const address = type === rtm.NEWADDR || type === rtm.DELADDR ? decodeAddress(payload) : null;
-    const route = address ? null : decodeHostRoute(payload);
+    const route = address ? null : decodeRoute(payload);
     this.changes.push(
       `${names.get(type)} ${address ? `${address.address}/${address.length}` : route?.prefix}`,
     );
@@ -407,22 +420,23 @@ export class FakeKernel {
   }
 
   #newRoute(route: RouteInfo): Refusal {
-    const link = this.#links.get(route.oif ?? 0);
+    const ofNoLink = route.type === unreachable && route.oif === null;
+    const link = this.#links.get(ofNoLink ? 1 : (route.oif ?? 0));
     if (!link) return {errno: errno.ENODEV, text: null};
-    if (!link.up) return {errno: errno.ENETDOWN, text: 'Device for nexthop is not up'};
+    if (!ofNoLink && !link.up) return {errno: errno.ENETDOWN, text: 'Device for nexthop is not up'};
     const isThere = this.#routes.some(
       ({prefix, table, metric}) =>
         prefix === route.prefix && table === route.table && metric === route.metric,
     );
     if (isThere) return {errno: errno.EEXIST, text: null};
-    this.#insertRoute(route);
+    this.#insertRoute(ofNoLink && familyOf(route.prefix) === 'ipv6' ? {...route, oif: link.index} : route);
     return ok;
   }
 
   #deleteRoute(route: RouteInfo): Refusal {
     const known = this.#routes.find((other) =>
-      (['prefix', 'table', 'metric', 'oif', 'protocol', 'scope'] as const).every(
-        (key) => other[key] === route[key],
+      (['prefix', 'table', 'metric', 'oif', 'protocol', 'scope', 'type'] as const).every(
+        (key) => other[key] === route[key] || (key === 'oif' && route.oif === null),
       ),
     );
     if (!known) return {errno: errno.ESRCH, text: null};

@@ -159,11 +159,13 @@ t.test('a prefix shorter than a host needs the addresses that lie in it', (t) =>
   t.same(short(planned).routes, [
     'bgp 10.0.0.0/24 of pool',
     'bgp 192.168.0.0/24 of pool',
+    'kernel 10.0.0.0/24 of pool',
+    'kernel 192.168.0.0/24 of pool',
     'kernel 192.168.0.16/32 of pool',
   ]);
   t.same(
     planned.routes.map((route) => planned.needs.get(route) ?? []),
-    [[['192.168.0.16/32']], [], [['192.168.0.16/32']]],
+    [[['192.168.0.16/32']], [['192.168.0.16/32']], [], [], [['192.168.0.16/32']]],
   );
   t.end();
 });
@@ -239,6 +241,32 @@ t.test('equal aggregates of several services merge', (t) => {
   });
   t.match(only(make([service(a, up), service(b, down)])), {med: 1, owners: ['a']});
   t.equal(make([service(a, down), service(b, down)]).routes.length, 0);
+  t.end();
+});
+
+t.test('a route that covers what is no host, where somebody needs one in the kernel', (t) => {
+  const aggregating = (more: Partial<ServiceConfig> = {}) =>
+    serviceConfig('web', ['192.168.0.1', '192.168.0.2'], {
+      announce: [announceBlock({aggregate: {ipv4: 24}})],
+      ...more,
+    });
+  const of = (config: ServiceConfig, ...announcers: AnnouncerName[]) =>
+    short(make([service(config, up)], {announcers})).routes;
+  t.same(of(aggregating(), 'bgp', 'bird', 'kernel'), ['bgp+bird 192.168.0.0/24 of web']);
+  t.same(of(aggregating(), 'frr', 'kernel'), ['frr 192.168.0.0/24 of web', 'kernel 192.168.0.0/24 of web']);
+  t.same(of(aggregating(), 'frr'), ['frr 192.168.0.0/24 of web'], 'nothing is touched in the kernel');
+  t.same(
+    of(aggregating({kernelRoute: true}), 'kernel'),
+    ['kernel 192.168.0.0/24 of web', 'kernel 192.168.0.1/32 of web', 'kernel 192.168.0.2/32 of web'],
+    'for a daemon that learns',
+  );
+  const elsewhere = aggregating({announce: [announceBlock({aggregate: {ipv4: 24}, via: ['bgp']})]});
+  t.same(of(elsewhere, 'bgp', 'frr', 'kernel'), ['bgp 192.168.0.0/24 of web']);
+  const short24 = serviceConfig('net', ['198.51.100.0/24'], {addresses: [parsePrefix('198.51.100.1')]});
+  const planned = make([service(short24, up)], {announcers: ['frr', 'kernel']});
+  t.same(short(planned).routes, ['frr 198.51.100.0/24 of net', 'kernel 198.51.100.0/24 of net']);
+  t.same([...planned.needs.values()], [[['198.51.100.1/32']], [['198.51.100.1/32']]], 'with the address');
+  t.same(make([service(short24, down)], {announcers: ['frr', 'kernel']}).routes, []);
   t.end();
 });
 

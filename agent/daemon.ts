@@ -1,7 +1,7 @@
 /** A running daemon: the agent with what it announces through, its configuration, and the commands it answers. */
 
 import {createCheck} from '../checks/index.js';
-import type {HoldCommand} from './admin/holds.js';
+import {doneOf, type HoldCommand, type HoldDone} from './admin/holds.js';
 import type {LifeBefore} from './admin/life.js';
 import {type PeerAnswer, type PeerCommand, peerCommands} from './admin/peer-request.js';
 import {removedAdmin} from './admin/removed.js';
@@ -224,21 +224,14 @@ export class Daemon {
   }
 
   /** The answer says what became of them, once what was to go is gone, or `step_timeout` is over. */
-  async #hold(command: HoldCommand, args: JsonObject): Promise<JsonObject> {
+  async #hold(command: HoldCommand, args: JsonObject): Promise<HoldDone> {
     if (this.#stopping) throw new ApiError(1, 'eip-health is stopping: nothing is changed any more');
     const {config} = this.#loaded;
     const services = this.#agent.services.map((service) => service.config);
-    const {outcomes, skipped} = this.#steering.hold(command, args, config, services);
+    const answer = this.#steering.hold(command, args, config, services);
     this.#agent.applyAdmin();
     await this.#agent.quiet(config.stepTimeoutMs);
-    const vips = new Map(vipsOf(this.status()).map((vip) => [vip.prefix, vip]));
-    return {
-      vips: outcomes.flatMap(({prefix, before}) => {
-        const vip = vips.get(prefix);
-        return vip ? [{...vip, was_held: before !== null}] : [];
-      }),
-      skipped,
-    };
+    return doneOf(answer, vipsOf(this.status()));
   }
 
   /** Reads the configuration again; the answer says what changes. Throws `ApiError`: 3 when the main file is broken. */

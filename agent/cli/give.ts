@@ -17,6 +17,12 @@ import {problemLines} from './problems.js';
 /** What is said where no daemon has heard of it. */
 export const laterLine = 'no daemon runs: this counts from its next start\n';
 
+/** Does what a daemon would have done; called as the holder of the lock. */
+export type Note<Answer> = (
+  config: Config,
+  store: ReturnType<typeof openAdminStore>,
+) => Answer | Promise<Answer>;
+
 /** A round of the watchdog is over by then. */
 const lockMs = 5000;
 
@@ -28,7 +34,7 @@ export async function giveOrder<Answer>(
   called: Invocation,
   command: string,
   args: JsonObject,
-  note: (config: Config, store: ReturnType<typeof openAdminStore>) => Answer,
+  note: Note<Answer>,
 ): Promise<{readonly answer: Answer; readonly isLater: boolean}> {
   try {
     return {answer: (await askDaemon(called, command, args)) as unknown as Answer, isLater: false};
@@ -40,7 +46,7 @@ export async function giveOrder<Answer>(
 
 async function withoutDaemon<Answer>(
   {configFile, terminal}: Invocation,
-  note: (config: Config, store: ReturnType<typeof openAdminStore>) => Answer,
+  note: Note<Answer>,
 ): Promise<Answer> {
   const {config, problems} = loadConfig({configFile});
   if (config === null) {
@@ -51,7 +57,7 @@ async function withoutDaemon<Answer>(
     makeFolder(config.stateDir);
     const lock = await awaitStateLock(config.stateDir, clock, lockMs);
     try {
-      return note(config, openAdminStore(config.stateDir));
+      return await note(config, openAdminStore(config.stateDir));
     } finally {
       lock.release();
     }

@@ -17,6 +17,7 @@ import {addStatus} from './status.js';
 import {addTables} from './tables.js';
 import {addValidate} from './validate.js';
 import {addVersion} from './version.js';
+import {addVip} from './vip.js';
 import {addWatchdog} from './watchdog.js';
 import {addWithdraw} from './withdraw.js';
 
@@ -97,6 +98,7 @@ function createProgram(terminal: Terminal, done: Done): Command {
   addTables(program, terminal, done);
   program.commandsGroup('Services and peers by hand:');
   addAdmin(program, terminal, done);
+  addVip(program, terminal, done);
   addPeer(program, terminal, done);
   program.commandsGroup('About it:');
   addVersion(program, terminal, done);

@@ -18,3 +18,14 @@ export function remember<Key, Value>(map: MapLike<Key, Value>, key: Key, make: (
 export function pushTo<Key, Value>(map: Map<Key, Value[]>, key: Key, value: Value): void {
   remember(map, key, () => []).push(value);
 }
+
+class Complement<Item> extends Set<Item> {
+  override has(item: Item): boolean {
+    return !super.has(item);
+  }
+}
+
+/** A set that has everything but these. Only `has` can be asked of it. */
+export function allBut<Item>(items: Iterable<Item>): ReadonlySet<Item> {
+  return new Complement(items);
+}

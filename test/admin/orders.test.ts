@@ -2,33 +2,20 @@ import t from 'tap';
 import type {Presence} from '../../agent/admin/disable-files.js';
 import {describeAdmin, mostWithdrawn, Orders} from '../../agent/admin/orders.js';
 import {order} from '../../agent/admin/request.js';
-import type {AdminOrder, Hold, OrderStore} from '../../agent/admin/store.js';
 import type {AdminSource} from '../../agent/events/status.js';
 import type {JsonObject} from '../../agent/types.js';
 import {FakeClock} from '../fake/clock.js';
 import {serviceConfig} from '../fake/config.js';
+import {memoryStore} from '../fake/store.js';
 
 process.env.TZ = 'UTC';
-
-function memory<Order>(): OrderStore<Order> {
-  const orders = new Map<string, Order>();
-  return {
-    orders: () => orders,
-    put(names, order) {
-      for (const name of names) {
-        if (order === null) orders.delete(name);
-        else orders.set(name, order instanceof Function ? order(name) : order);
-      }
-    },
-  };
-}
 
 function setUp() {
   const clock = new FakeClock();
   const changed: number[] = [];
   const files = new Map<string, Presence>();
   const orders = new Orders({
-    store: {...memory<AdminOrder>(), holds: memory<Hold>()},
+    store: memoryStore(),
     clock,
     presence: (path) => files.get(path) ?? null,
     onChange: () => changed.push(clock.now()),

@@ -1,0 +1,181 @@
+import type {Command} from 'commander';
+import type {HoldDone} from '../admin/holds.js';
+import {describeOrder} from '../admin/orders.js';
+import {loadConfig} from '../config/load.js';
+import type {Config} from '../config/types.js';
+import {renderTable} from '../events/status-table.js';
+import {type VipStatus, vipsOf} from '../events/vips.js';
+import {vipsSection} from '../events/vips-section.js';
+import {type LookUp, lookUp} from '../io/dns.js';
+import type {Terminal} from '../io/terminal.js';
+import {printable} from '../lib/printable.js';
+import type {ItemWord, Json} from '../types.js';
+import {type Done, examples, type Invocation, invocation, jsonText, withCommonOptions} from './command.js';
+import {duration, giveOrder, whoCalls} from './give.js';
+import {CommandError, exitCode} from './outcome.js';
+import {problemLines} from './problems.js';
+import {readStatus} from './status.js';
+import {targetsOf} from './vip-targets.js';
+
+interface Options {
+  readonly reason?: string;
+  readonly for?: number;
+  readonly force?: boolean;
+}
+
+/** `vip add`, `vip del` and `vip list`: with a daemon through its socket, without one at once and in `state_dir`. */
+export function addVip(program: Command, terminal: Terminal, done: Done): void {
+  const vip = program
+    .command('vip')
+    .summary('take single addresses out and hold them out, let them in again, list them')
+    .description(
+      'Take single addresses out, with their routes, and hold them out whatever the checks say: across restarts, and ' +
+        'rounds of the watchdog.',
+    );
+  const del = vip
+    .command('del <names...>')
+    .summary('take addresses out, and hold them out')
+    .description(
+      'Take the routes of addresses out, then the addresses themselves, and hold them out until `vip add`. A name ' +
+        'stands for all its IPv4 and IPv6 addresses. Without a daemon it is done at once, too.',
+    )
+    .option('--reason <text>', 'why; shown by status, vip list and the log')
+    .option('--for <duration>', 'let them in again by itself after this time (2h, 30m)', duration);
+  withCommonOptions(del, 'print what became of them as JSON')
+    .addHelpText(
+      'after',
+      examples(
+        ['eip-health vip del 192.0.2.1 --for 2h --reason "new cable"', 'one address'],
+        ['eip-health vip del vip-1.example.net', 'all that a name stands for'],
+      ),
+    )
+    .action(async (names: string[], options: Options, command: Command) => {
+      const called = invocation(command, terminal);
+      const answer = await giveHold(called, 'vip-del', names, options);
+      if (called.json) terminal.out(jsonText(answer));
+      else report(terminal, answer, ({held}) => (held ? `held out ${describeOrder(held)}` : 'let in again'));
+      done(answer.vips.some(isAnnounced) ? exitCode.no : exitCode.ok);
+    });
+  const add = vip
+    .command('add <names...>')
+    .summary('let addresses in again')
+    .description(
+      'Let addresses in again that `vip del` holds out: they return when the checks of their services say so. Without a ' +
+        'daemon its next start, or the next round of the watchdog, brings them back.',
+    )
+    .option('--force', 'announce them whatever the checks say: force-up of their services, until `enable`')
+    .option('--reason <text>', 'with --force: why')
+    .option('--for <duration>', 'with --force: ends by itself after this time (2h, 30m)', duration);
+  withCommonOptions(add, 'print what became of them as JSON')
+    .addHelpText('after', examples(['eip-health vip add vip-1.example.net', 'all that a name stands for']))
+    .action(async (names: string[], options: Options, command: Command) => {
+      if (!options.force && (options.reason ?? options.for) !== undefined) {
+        throw new CommandError(exitCode.usage, 'vip add: --reason and --for go with --force');
+      }
+      const called = invocation(command, terminal);
+      const answer = await giveHold(called, 'vip-add', names, options);
+      if (called.json) terminal.out(jsonText(answer));
+      else
+        report(terminal, answer, (vip) =>
+          vip.was_held ? `let in again${outlook(vip)}` : 'was not held out',
+        );
+      done(exitCode.ok);
+    });
+  const list = vip
+    .command('list')
+    .summary('show all addresses, where they are, and who holds them out')
+    .description(
+      'Show all addresses with their services, where they are, and who holds them out since when. Without a daemon only ' +
+        'the interface is looked at.',
+    );
+  withCommonOptions(list, 'print them as JSON')
+    .addHelpText(
+      'after',
+      examples(["eip-health vip list --json | jq '.[] | select(.held).prefix'", 'for scripts']),
+    )
+    .action(async (_options, command: Command) => {
+      const called = invocation(command, terminal);
+      const vips = await listVips(called);
+      const {color, width} = terminal;
+      const none = 'no addresses: there are no services, and nothing is held out';
+      terminal.out(called.json ? jsonText(vips) : renderTable(vipsSection(vips), none, {color, width}));
+      done(exitCode.ok);
+    });
+}
+
+/** Rejects with `CommandError`: then nothing has changed. */
+export async function giveHold(
+  called: Invocation,
+  command: 'vip-add' | 'vip-del',
+  names: readonly string[],
+  options: Options,
+  resolve: LookUp = lookUp,
+): Promise<HoldDone & {readonly isLater: boolean}> {
+  const args = {
+    targets: await targetsOf(names, resolve),
+    by: whoCalls(),
+    reason: options.reason ?? null,
+    for_ms: options.for ?? null,
+    force: options.force ?? false,
+  };
+  const {answer, isLater} = await giveOrder<HoldDone>(called, command, args, async (config, store) => {
+    // Loaded here, so that the other commands start without the daemon's parts.
+    const {holdWithoutDaemon} = await import('../vips.js');
+    return holdWithoutDaemon(command, args, config, store);
+  });
+  return {...answer, isLater};
+}
+
+async function listVips(called: Invocation): Promise<readonly VipStatus[]> {
+  try {
+    return vipsOf(await readStatus(called));
+  } catch (error) {
+    if (!(error instanceof CommandError) || error.code !== exitCode.noDaemon) throw error;
+  }
+  const {listWithoutDaemon} = await import('../vips.js');
+  return listWithoutDaemon(configOf(called));
+}
+
+function configOf({configFile, terminal}: Invocation): Config {
+  const {config, problems} = loadConfig({configFile});
+  if (config) return config;
+  terminal.err(problemLines(problems, terminal.errColor));
+  throw new CommandError(exitCode.config, 'the configuration is broken');
+}
+
+type Vip = HoldDone['vips'][number];
+
+function report(terminal: Terminal, {skipped, vips}: HoldDone, what: (vip: Vip) => string): void {
+  for (const vip of vips) {
+    const names = vip.services.map(({name}) => name).join(', ');
+    const of = names === '' ? '' : ` (${names})`;
+    const still = isAnnounced(vip) && vip.held ? '; it is still announced' : '';
+    const reasons = Object.entries(vip.reasons).map(([name, reason]) => `; ${name}: ${reason}`);
+    terminal.out(`${printable(`${vip.prefix}${of}: ${what(vip)}${still}${reasons.join('')}`)}\n`);
+  }
+  for (const {name, prefix, reason} of skipped) {
+    terminal.err(`${printable(`${name}: ${prefix} ${reason}: left alone`)}\n`);
+  }
+}
+
+/** What is to be expected of one that was let in. */
+function outlook({services}: Vip): string {
+  const states = services.map(({name, state}) => ({name, state}));
+  if (states.length === 0 || states.some(({state}) => state === 'up' || state === 'degraded')) return '';
+  const [first] = states;
+  if (first?.state === null) return ': the next start or round of the watchdog brings it back';
+  return `, and returns when the checks of ${states.map(({name}) => name).join(' or ')} pass`;
+}
+
+/** Whether it is still announced after the time that it had to go. What is in the kernel may stay for the drain time. */
+function isAnnounced({announcers}: Vip): boolean {
+  return Object.entries(announcers).some(([name, item]) => name !== 'kernel' && isThere(item));
+}
+
+function isThere(item: Json): boolean {
+  if (typeof item === 'string') return there.has(item);
+  if (item === null || typeof item !== 'object' || Array.isArray(item)) return false;
+  return 'state' in item ? isThere(item.state as Json) : Object.values(item).some(isThere);
+}
+
+const there: ReadonlySet<string> = new Set<ItemWord>(['announced', 'installed', 'withdraw-pending']);

@@ -181,7 +181,6 @@ export class AdjRibOut {
       }
       if (this.#complete && this.#busy[family].size === 0 && this.#endOfRibDue.delete(family)) {
         emit(endOfRib(family));
-        this.#refreshed(family);
       }
     }
     return messages.length === 0 ? null : {messages, withdrawn, announced};
@@ -261,17 +260,6 @@ export class AdjRibOut {
   /** Whether the peer of a session may hold what was not announced in it: until its End-of-RIB (RFC 4724 §4.2). */
   #mayBeStale(family: IpFamily, {negotiated}: PeerFacts): boolean {
     return negotiated.gracefulRestart !== null && this.#endOfRibDue.has(family);
-  }
-
-  /** Behind End-of-RIB the peer has what was announced in this session, and nothing else. */
-  #refreshed(family: IpFamily): void {
-    if (!this.#facts?.negotiated.gracefulRestart) return;
-    for (const entry of this.#entries.values()) {
-      if (entry.family !== family || !entry.stale) continue;
-      entry.stale = false;
-      this.#place(entry);
-      this.#forgetIfGone(entry);
-    }
   }
 
   #add(prefix: Prefix): Entry {

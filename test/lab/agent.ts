@@ -29,6 +29,7 @@ export interface Status {
   readonly peers: readonly {
     readonly name: string;
     readonly state: string;
+    readonly since: string;
     readonly bfd: string | null;
     readonly bfd_reason: string | null;
     readonly graceful_restart: {

@@ -5,6 +5,7 @@ import t from 'tap';
 import {beginLife, type LifeOptions} from '../../agent/admin/life.js';
 import {LockHeldError} from '../../agent/admin/lock.js';
 import {readRunRecord} from '../../agent/admin/run-record.js';
+import {parsePrefix} from '../../agent/lib/prefix.js';
 import {FakeClock} from '../fake/clock.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'eip-life-'));
@@ -28,6 +29,35 @@ t.test('how it ended decides what the next one may adopt', async (t) => {
   t.equal(third.adopt, false);
   third.end('keep');
   t.equal(beginLife({...at, bootId: 'after a boot'}).adopt, false);
+});
+
+t.test('what others may still hold of the life before, and what it left for them', async (t) => {
+  const at = options('before');
+  const left = [parsePrefix('192.0.2.1/32'), parsePrefix('2001:db8::1/128')];
+  const first = beginLife(at);
+  t.equal(first.before, null, 'there was none');
+  first.end('keep', left);
+  const second = beginLife(at);
+  t.same(second.before, {adopted: true, addresses: left});
+  second.end('keep');
+  const third = beginLife({...at, bootId: 'after a boot'});
+  t.same(third.before, {adopted: false, addresses: left}, 'a start that failed left what it found');
+  third.end('withdraw', left);
+  t.equal(readRunRecord(at.stateDir)?.addresses?.length, 0);
+  const fourth = beginLife(at);
+  t.equal(fourth.before, null, 'it withdrew everything');
+  const crashed = JSON.stringify({...readRunRecord(at.stateDir), stop: 'running'});
+  fourth.end('withdraw');
+  writeFileSync(join(at.stateDir, 'run.json'), crashed);
+  const fifth = beginLife(at);
+  t.same(fifth.before, {adopted: false, addresses: []}, 'a crash');
+  fifth.end('withdraw');
+  writeFileSync(join(at.stateDir, 'run.json'), crashed);
+  const sixth = beginLife({...at, onCrash: 'adopt'});
+  t.same(sixth.before, {adopted: true, addresses: []});
+  sixth.end('withdraw');
+  writeFileSync(join(at.stateDir, 'run.json'), crashed.replace('"addresses":[]', '"addresses":["nonsense"]'));
+  t.equal(beginLife(at).before, null, 'what cannot be read says nothing');
 });
 
 t.test('one at a time', async (t) => {

@@ -47,6 +47,25 @@ t.test('up: address, then routes; down: routes, host route, address', async (t) 
   t.same(await happened(), ['-bgp 192.0.2.1/32', '-kernel 192.0.2.1/32', '-address 192.0.2.1/32']);
 });
 
+t.test('nothing is complete while a route waits for its address', async (t) => {
+  const {addresses, at, fanout, planOf, happened} = rig(['bgp']);
+  if (!addresses) throw new Error('no addresses');
+  addresses.auto = false;
+  const [first, second] = [serviceConfig('first', ['192.0.2.1']), serviceConfig('second', ['192.0.2.2'])];
+  fanout.set(
+    planOf([
+      [first, 'up'],
+      [second, 'up'],
+    ]),
+  );
+  t.same(await happened(), []);
+  t.notOk(at('bgp').desired.complete, 'End-of-RIB would say that there is nothing to come');
+  addresses.break(parsePrefix('192.0.2.2'));
+  addresses.carryOut();
+  t.same(await happened(), ['+address 192.0.2.1/32', '+bgp 192.0.2.1/32']);
+  t.ok(at('bgp').desired.complete, 'what failed is not waited for');
+});
+
 t.test('no announcement without its address', async (t) => {
   const {addresses, fanout, planOf, happened} = rig();
   addresses?.break(vip);

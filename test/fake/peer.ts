@@ -1,6 +1,6 @@
 import {decodeMessage, encodeSimple} from '../../agent/bgp/wire/codec.js';
 import {Framer} from '../../agent/bgp/wire/frame.js';
-import type {Message, Open, Update} from '../../agent/bgp/wire/message.js';
+import type {Capability, Message, Open, Update} from '../../agent/bgp/wire/message.js';
 import {localOpen} from '../../agent/bgp/wire/negotiate.js';
 import {parseAddress} from '../../agent/lib/prefix.js';
 import type {IpFamily} from '../../agent/types.js';
@@ -13,6 +13,8 @@ export interface FakePeerOptions {
   readonly families: readonly IpFamily[];
   /** A speaker of RFC 6793; without, our 4-octet AS number shows as AS_TRANS. */
   readonly fourOctetAs: boolean;
+  /** Keeps our routes while we restart (RFC 4724), with `notification` behind a NOTIFICATION too (RFC 8538). */
+  readonly keeps: 'nothing' | 'routes' | 'notification';
   /** Answers an OPEN by its own and a KEEPALIVE, as a peer that likes us would. */
   readonly answers: boolean;
 }
@@ -23,6 +25,7 @@ const defaults: FakePeerOptions = {
   holdTimeS: 90,
   families: ['ipv4', 'ipv6'],
   fourOctetAs: true,
+  keeps: 'nothing',
   answers: true,
 };
 
@@ -42,10 +45,19 @@ export class FakePeer {
   }
 
   get open(): Open {
-    const {as, families, fourOctetAs, holdTimeS, id} = this.options;
+    const {as, families, fourOctetAs, holdTimeS, id, keeps} = this.options;
     const open = localOpen({as, id: parseAddress(id), holdTimeS, families});
     const capabilities = open.capabilities.filter(({kind}) => fourOctetAs || kind !== 'four-octet-as');
-    return {...open, capabilities};
+    if (keeps === 'nothing') return {...open, capabilities};
+    const notification = keeps === 'notification';
+    const help: Capability = {
+      kind: 'graceful-restart',
+      restarted: false,
+      notification,
+      restartTimeS: 120,
+      families: [],
+    };
+    return {...open, capabilities: [...capabilities, help]};
   }
 
   send(message: Exclude<Message, Update> | Uint8Array): void {

@@ -64,6 +64,16 @@ t.test('nothing is complete while a route waits for its address', async (t) => {
   addresses.carryOut();
   t.same(await happened(), ['+address 192.0.2.1/32', '+bgp 192.0.2.1/32']);
   t.ok(at('bgp').desired.complete, 'what failed is not waited for');
+
+  const alone = rig(['bgp']);
+  if (alone.addresses) alone.addresses.auto = false;
+  alone.fanout.set(alone.planOf([[first, 'up']]));
+  await alone.happened();
+  t.notOk(alone.at('bgp').desired.complete);
+  alone.addresses?.break(vip);
+  alone.addresses?.carryOut();
+  await alone.happened();
+  t.ok(alone.at('bgp').desired.complete, 'nor is that there is nothing at all');
 });
 
 t.test('no announcement without its address', async (t) => {

@@ -13,6 +13,8 @@ import {type Router, type RouterKind, startRouter} from '../lab/router.js';
 import {fan} from '../lab/topology.js';
 import {waitFor} from '../lab/wait.js';
 
+t.setTimeout(120_000);
+
 const vips = ['192.0.2.10', '2001:db8::10'] as const;
 const prefixes = vips.map((vip) => (vip.includes(':') ? `${vip}/128` : `${vip}/32`));
 

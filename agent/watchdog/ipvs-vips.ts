@@ -34,7 +34,7 @@ export class IpvsVips {
 
   /**
    * Reads the table and notes what is in it; answers whether there are other VIPs than before. A table that cannot be
-   * read is said, and leaves everything as it was. Throws when `state_dir` cannot be read or written.
+   * read is said, and leaves the VIPs as they were. Throws when what was noted cannot be read.
    */
   async refresh(emit: Emit): Promise<boolean> {
     const {effects, path, stateDir, watch} = this.#options;
@@ -62,10 +62,10 @@ export class IpvsVips {
       if (!(error instanceof CannotCheck)) throw error;
       say(error.message);
     }
-    this.#said = said;
     const known = afterLook(past, listed, now, watch.forgetAfterMs);
     this.#known = known;
-    this.#note(known, now);
+    this.#note(known, now, say);
+    this.#said = said;
     return !before || !sameVips(before, known);
   }
 
@@ -93,13 +93,17 @@ export class IpvsVips {
     return documentsFor(vips, watch, named);
   }
 
-  #note(known: KnownVips, now: number): void {
+  #note(known: KnownVips, now: number, say: (message: string) => void): void {
     const {stateDir, watch} = this.#options;
     const atMostMs = noteEveryMs(watch.forgetAfterMs);
     const isOld = [...known].some(([vip, at]) => at === now && at - (this.#noted.get(vip) ?? 0) >= atMostMs);
     if (!isOld && sameVips(this.#noted, known)) return;
-    writeKnownVips(stateDir, known);
-    this.#noted = known;
+    try {
+      writeKnownVips(stateDir, known);
+      this.#noted = known;
+    } catch (error) {
+      say(`VIPs cannot be noted in ${stateDir}: ${error instanceof Error ? error.message : String(error)}`);
+    }
   }
 }
 

@@ -3,7 +3,8 @@
  * still is no news, neither the announcement of what was announced already.
  */
 
-import type {AgentEvent} from '../types.js';
+import type {Problem} from '../config/types.js';
+import type {AgentEvent, Emit} from '../types.js';
 
 export type Kind = 'change' | 'complaint';
 
@@ -56,6 +57,11 @@ export class Report {
     }
   }
 
+  /** Whether the announcer was seen to announce the prefix, in this round or before. */
+  isAnnounced(to: string, prefix: string): boolean {
+    return this.#announced.get(to)?.has(prefix) ?? false;
+  }
+
   /** Announcer → prefixes that it was seen to announce. */
   get announced(): Readonly<Record<string, readonly string[]>> {
     return Object.fromEntries([...this.#announced].map(([to, prefixes]) => [to, [...prefixes].sort()]));
@@ -80,4 +86,9 @@ export class Report {
     this.#complaints.add(text);
     if (!this.#saidBefore.has(text)) this.#say('complaint', event);
   }
+}
+
+/** Something that is not as it should be, in a sentence. */
+export function complain(emit: Emit, severity: Problem['severity'], message: string): void {
+  emit({kind: 'note', level: severity === 'error' ? 'error' : 'warn', message, fields: {}});
 }

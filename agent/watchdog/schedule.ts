@@ -37,8 +37,8 @@ export class ScheduledConfig {
   }
 
   /**
-   * Looks at IPVS again, under the lock of `stateDir`; answers whether `load` may give something else now. Throws when
-   * `stateDir` cannot be used.
+   * Looks at IPVS again, under the lock of `stateDir`; answers whether `load` may give something else now. Throws where
+   * what lies in `stateDir` cannot be read.
    */
   async refresh(stateDir: string, emit: Emit): Promise<boolean> {
     const {ipvs} = this.#watchdog;

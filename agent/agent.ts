@@ -7,6 +7,7 @@
 import {isDeepStrictEqual} from 'node:util';
 import {removedAdmin} from './admin/removed.js';
 import {Fanout} from './announce/fanout.js';
+import {drainBudgetMs} from './config/drain-meaning.js';
 import type {Config, ServiceConfig} from './config/types.js';
 import type {Cron} from './io/cron.js';
 import {carryOver} from './service/carry-over.js';
@@ -57,9 +58,6 @@ export interface AgentOptions {
   readonly createRunner?: (options: RunnerOptions) => CheckRunner;
   readonly emit: Emit;
 }
-
-/** What a stop keeps of `stop_timeout` (at most half of it) for sessions, host routes and addresses. */
-const lastStepsMs = 2000;
 
 export class Agent {
   readonly #options: AgentOptions;
@@ -226,7 +224,7 @@ export class Agent {
     this.#retiring = [];
     this.#cancelSettle();
     this.#runner.stop();
-    if (mode === 'withdraw') await this.#withdraw(stopTimeoutMs - Math.min(lastStepsMs, stopTimeoutMs / 2));
+    if (mode === 'withdraw') await this.#withdraw(drainBudgetMs(stopTimeoutMs));
     const daemons = announcers.filter((announcer) => !isKernel(announcer));
     await this.#atMost(left() / 2, stopAll(daemons, mode));
     if (mode === 'withdraw') await this.#atMost(left() / 2, this.#fanout.release());

@@ -1,12 +1,12 @@
 /** What a service document means beside the main file: questions that no key can answer alone. */
 
 import {allowGate} from '../lib/allow.js';
-import {formatDuration} from '../lib/duration.js';
 import {contains, familyOf, hostPrefix, isHost, parseAddress} from '../lib/prefix.js';
 import type {AnnouncerName, IpAddress, NextHop, Prefix} from '../types.js';
 import {plainBlock} from './announce-schema.js';
 import {announcedAs, checkOverride, targetsOf} from './announce-targets.js';
 import {unsupportedAttributes, unsupportedPrefix} from './bird.js';
+import {remarkOnDrain} from './drain-meaning.js';
 import {exabgpNextHop, noExabgpNextHop, unsupportedByExabgp} from './exabgp.js';
 import {unsupportedByFrr} from './frr.js';
 import {gobgpNextHop, noGobgpNextHop, unsupportedByGobgp} from './gobgp.js';
@@ -29,17 +29,14 @@ export function checkMeaning(service: ReadService, main: MainParts): void {
   remarkOnGobgpNextHops(service, main);
   remarkOnCovering(service, main);
   for (const {block, value} of service.blocks) checkNextHop(block.nextHop, service, value);
-  const {config, section} = service;
+  const {config} = service;
   const peers = main.bgp?.peers.map(({name}) => name) ?? [];
   for (const [value, override] of overridesOf(service)) {
     if (override === null) continue;
     checkOverride(value, override, config.announce, config.prefixes, peers);
     if (override.nextHop) checkNextHop(override.nextHop, service, value);
   }
-  if (main.stopTimeoutMs !== undefined && config.drain.forMs > main.stopTimeoutMs) {
-    const limit = formatDuration(main.stopTimeoutMs);
-    section.at('drain').warning(`is longer than \`stop_timeout\` (${limit}): a stop cuts it short`);
-  }
+  remarkOnDrain(service, main);
 }
 
 /** Every network of every block, aggregates for themselves. */

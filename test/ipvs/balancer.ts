@@ -64,9 +64,6 @@ protocol bgp balancer {
 }
 `;
 
-/** What the three places show: addresses on lo, host routes with our mark, routes at the router. */
-type Seen = readonly [string, string, string];
-
 export class Balancer {
   private constructor(readonly machine: Machine) {}
 
@@ -101,13 +98,9 @@ export class Balancer {
     return this.machine.attempt([...program, ...args]);
   }
 
-  /** Starts `eip-health run` and waits until it answers. */
-  async run(config: string, socket: string): Promise<Daemon> {
-    const daemon = new Daemon(
-      this.machine,
-      await this.machine.start(...program, 'run', '--config', config),
-      socket,
-    );
+  /** Starts `eip-health ARGUMENTS`, which stays and listens on `socket`, and waits until it answers. */
+  async start(argv: readonly string[], socket: string): Promise<Daemon> {
+    const daemon = new Daemon(this.machine, await this.machine.start(...program, ...argv), socket);
     await daemon.waitUntilItAnswers();
     return daemon;
   }
@@ -145,20 +138,27 @@ export class Balancer {
    * are on lo besides.
    */
   async waitFor(prefixes: readonly string[], foreign: readonly string[] = []): Promise<void> {
-    const wanted = [...prefixes].sort().join(' ');
-    const onLo = [...prefixes, ...foreign].sort().join(' ');
+    const places = [
+      {name: 'on lo', wanted: [...prefixes, ...foreign], read: () => this.addresses()},
+      {name: 'host routes', wanted: prefixes, read: () => this.hostRoutes()},
+      {
+        name: 'at the router',
+        wanted: prefixes,
+        read: async () => (await this.learnt()).map(({prefix}) => prefix),
+      },
+    ].map(({name, wanted, read}) => ({name, wanted: [...wanted].sort().join(' '), read}));
     await waitFor(
-      `on lo: ${onLo || 'nothing'}; routes: ${wanted || 'none'}`,
-      async (): Promise<Seen> => [
-        (await this.addresses()).join(' '),
-        (await this.hostRoutes()).join(' '),
-        (await this.learnt())
-          .map(({prefix}) => prefix)
-          .sort()
-          .join(' '),
-      ],
-      (seen) => seen[0] === onLo && seen[1] === wanted && seen[2] === wanted,
-      20_000,
+      places.map(({name, wanted}) => `${name}: ${wanted || 'nothing'}`).join('; '),
+      // Each look costs the machine time that eip-health needs: no further than to the first difference.
+      async () => {
+        for (const {name, wanted, read} of places) {
+          const seen = (await read()).sort().join(' ');
+          if (seen !== wanted) return `${name}: ${seen || 'nothing'}`;
+        }
+        return null;
+      },
+      (difference) => difference === null,
+      30_000,
     );
   }
 
@@ -174,7 +174,7 @@ export class Balancer {
 
 const program = [...guestNode, `${root}/bin/eip-health`] as const;
 
-/** `eip-health run` in the machine. */
+/** An `eip-health` that stays, in the machine. */
 export class Daemon {
   constructor(
     readonly machine: Machine,

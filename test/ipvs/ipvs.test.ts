@@ -7,6 +7,7 @@ import {keepalivedSuite, keptServices} from './keepalived-suite.js';
 import {ownershipSuite} from './ownership-suite.js';
 import {runSuite} from './run-suite.js';
 import {mainFile, prefixes, serviceFiles, services, speaker} from './services.js';
+import {watchdogSuite} from './watchdog-suite.js';
 
 const folder = '/run/eip-health';
 
@@ -20,7 +21,7 @@ t.test('a load balancer', async (t) => {
     ...serviceFiles(services),
     ...serviceFiles(keptServices),
   });
-  let daemon = await balancer.run(config, `${folder}/control.sock`);
+  let daemon = await balancer.start(['run', '--config', config], `${folder}/control.sock`);
   await balancer.waitFor(prefixes);
   t.pass('every VIP with servers is announced, no other');
   await t.test('run', (t) => runSuite(t, balancer, daemon));
@@ -30,4 +31,6 @@ t.test('a load balancer', async (t) => {
   await t.test('keepalived', (t) => keepalivedSuite(t, balancer, daemon));
 
   t.strictSame(await daemon.program.end('SIGTERM'), {code: 0, signal: null});
+
+  await t.test('watchdog', (t) => watchdogSuite(t, balancer));
 });

@@ -58,7 +58,7 @@ ip addr add 192.0.2.53/32 dev lo
 } > ${journal}
 ipvsadm -C
 `);
-    next = await balancer.run(config, `${folder}/control.sock`);
+    next = await balancer.start(['run', '--config', config], `${folder}/control.sock`);
     await balancer.waitFor([], [...foreign, '192.0.2.53/32']);
     t.pass(
       'marked ones and noted ones of our form are gone; what others put there is not, whatever it looks like',

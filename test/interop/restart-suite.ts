@@ -1,6 +1,6 @@
 /** Graceful restart with a router as helper, and traffic through the VIP all the while. */
 
-import {cp, mkdir, readFile, symlink, writeFile} from 'node:fs/promises';
+import {cp, mkdir, symlink, writeFile} from 'node:fs/promises';
 import {join} from 'node:path';
 import type {Test} from 'tap';
 import {Agent} from '../lab/agent.js';
@@ -68,7 +68,7 @@ export async function restartSuite(t: Test, Kind: RouterKind, extra?: string): P
     'eip-health.yaml': mainFile(host.routerAddress),
   });
   const change = async (from: string, to: string) => {
-    const yaml = await readFile(join(agent.folder, 'eip-health.yaml'), 'utf8');
+    const yaml = await agent.read('eip-health.yaml');
     await agent.write('eip-health.yaml', yaml.replace(from, to));
   };
   const restartStatus = async () => (await agent.status()).peers[0]?.graceful_restart ?? null;

@@ -79,6 +79,10 @@ export class Agent {
     return agent;
   }
 
+  async read(path: string): Promise<string> {
+    return readFile(join(this.folder, path), 'utf8');
+  }
+
   async write(path: string, text: string): Promise<void> {
     await mkdir(dirname(join(this.folder, path)), {recursive: true});
     await writeFile(join(this.folder, path), text);

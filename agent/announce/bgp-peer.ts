@@ -316,6 +316,11 @@ export class BgpPeer {
     if (before?.strict && !next?.strict) this.#connectNow();
   }
 
+  /** Why BGP is not to connect now; null: it may. */
+  #heldBack(): string | null {
+    return this.#bfd && this.#config.bfd?.strict ? heldBack(this.#bfd) : null;
+  }
+
   /** Where BGP waited for BFD it does not sit out a timer on top. */
   #connectNow(): void {
     const {state} = this.#session;
@@ -387,7 +392,7 @@ export class BgpPeer {
   }
 
   #objection(ends: Ends | null): string | null {
-    const held = this.#bfd && this.#config.bfd?.strict ? heldBack(this.#bfd) : null;
+    const held = this.#heldBack();
     if (held !== null) return held;
     if (!ends || !this.#options.isOurs(ends.local)) return null;
     return `the kernel chose the source address ${ends.local}, which lies in one of our own prefixes: set local_address`;

@@ -133,6 +133,8 @@ t.test('strict: no BGP before BFD is up, and none again until it is', async (t) 
   t.equal(connector.attempts.length, 0);
   t.match(snapshot(), {bfd: 'down', lastError: 'waits for bfd, which is down'});
   t.not(snapshot()?.state, 'established');
+  session?.refuse('wrong password');
+  t.match(snapshot(), {lastError: 'waits for bfd, which is down: packets are refused: wrong password'});
   session?.change('init');
   session?.change('up');
   await settle();

@@ -91,12 +91,21 @@ function bfdOf({neighbors}: RouterConfig): string {
   if (intervals.length === 0) return '';
   if (intervals.length > 1) throw new Error('the lab gives BIRD one BFD interval for all neighbors');
   const options = `interval ${intervals[0]} ms; multiplier 3;`;
-  return `protocol bfd { interface "*" { ${options} }; multihop { ${options} }; }`;
+  const on = neighbors.flatMap(({bfdOn}) => bfdOn ?? []);
+  const links = on.flatMap(({link, options: more}) =>
+    link === null ? [] : `interface "${link}" { ${options} ${more} };`,
+  );
+  const multihop = on.find(({link}) => link === null)?.options ?? '';
+  return `protocol bfd {
+  ${links.join('\n  ')}
+  interface "*" { ${options} };
+  multihop { ${options} ${multihop} };
+}`;
 }
 
-function bfdAt({bfdGraceful, bfdMs, bfdOptions, bfdPassive}: Neighbor): string {
-  if (bfdOptions === undefined && !bfdPassive) return bfdGraceful ? 'graceful' : 'on';
-  return `{ interval ${bfdMs} ms; multiplier 3; ${bfdPassive ? 'passive;' : ''} ${bfdOptions ?? ''} }`;
+function bfdAt({bfdGraceful, bfdMs, bfdPassive}: Neighbor): string {
+  if (!bfdPassive) return bfdGraceful ? 'graceful' : 'on';
+  return `{ interval ${bfdMs} ms; multiplier 3; passive; }`;
 }
 
 function neighborOf(config: RouterConfig, neighbor: Neighbor, index: number): string {

@@ -24,8 +24,8 @@ export interface Neighbor {
   readonly bfdMs?: number;
   /** BIRD and FRR: says nothing over BFD before the neighbor does. */
   readonly bfdPassive?: boolean;
-  /** BIRD: more that stands in the neighbor's own `bfd { … }`. */
-  readonly bfdOptions?: string;
+  /** BIRD: what BFD does on the neighbor's link; null: in all its multihop sessions. */
+  readonly bfdOn?: {readonly link: string | null; readonly options: string};
   /** BIRD and FRR: it goes by graceful restart when BFD goes down. */
   readonly bfdGraceful?: boolean;
   /** Whether it keeps the routes of a neighbor that restarts; default: as the daemon comes (BIRD and FRR do, GoBGP does not). */

@@ -77,6 +77,11 @@ export function phaseOf({drain_until, state}: PeerAdminStatus): PeerPhase {
   return drain_until === null ? state : 'draining';
 }
 
+/** Whether a peer is to have routes at all. */
+export function takesRoutes(phase: PeerPhase): boolean {
+  return phase === 'enabled' || phase === 'draining';
+}
+
 /** `by root until 2026-11-21T14:00:00.000Z: kernel update`; for a log line. */
 export function describePeerAdmin({by, reason, until}: PeerAdminStatus): string {
   if (by === null) return 'nothing holds it out any more';

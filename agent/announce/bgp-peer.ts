@@ -1,13 +1,12 @@
 /** One peer of the embedded speaker: its session, what it is to have, and what is said about it. */
 
 import type {PeerPhase} from '../admin/peer-orders.js';
-import type {Bfd, BfdHandle} from '../bfd/bfd.js';
-import type {BfdChange} from '../bfd/messages.js';
+import type {Bfd} from '../bfd/bfd.js';
 import {AdjRibOut, type Standing} from '../bgp/adj-out.js';
 import {Session} from '../bgp/session.js';
 import type {Notification, Update} from '../bgp/wire/message.js';
 import type {Preserved} from '../bgp/wire/negotiate.js';
-import type {BfdConfig, PeerConfig} from '../config/types.js';
+import type {PeerConfig} from '../config/types.js';
 import type {Ends, PeerConnector} from '../io/peer-socket.js';
 import {atMost} from '../lib/at-most.js';
 import {familyOf} from '../lib/prefix.js';
@@ -23,7 +22,7 @@ import type {
   Route,
   ServiceName,
 } from '../types.js';
-import {heldBack, isSameBfd, targetOf, timersOf} from './bgp-peer-bfd.js';
+import {PeerBfd} from './bgp-peer-bfd.js';
 import {familyNames, PeerNextHops} from './bgp-peer-next-hops.js';
 import {describeRestart, inSeconds} from './bgp-peer-restart.js';
 import {shortfallOf} from './bgp-peer-shortfall.js';
@@ -56,8 +55,8 @@ export class BgpPeer {
   readonly #out: AdjRibOut;
   readonly #session: Session;
   readonly #nextHops: PeerNextHops;
+  readonly #bfd: PeerBfd;
   #config: PeerConfig;
-  #bfd: BfdHandle | null = null;
   /** What people want of it. */
   #phase: PeerPhase = 'enabled';
   /** The end of a session that was closed by hand. */
@@ -74,6 +73,10 @@ export class BgpPeer {
     this.#config = config;
     this.#out = new AdjRibOut(encode);
     this.#nextHops = new PeerNextHops({...options, warn: (message) => this.#note(message)});
+    this.#bfd = new PeerBfd(options, {
+      pathDown: (reason) => this.#onPathDown(reason),
+      connect: () => this.#connectNow(),
+    });
     this.#session = new Session({
       settings: {
         local: {
@@ -121,11 +124,6 @@ export class BgpPeer {
     return this.#phase;
   }
 
-  /** Whether it is to have routes at all. */
-  get takesRoutes(): boolean {
-    return this.#phase === 'enabled' || this.#phase === 'draining';
-  }
-
   start(): void {
     this.#started = true;
     this.#run();
@@ -165,7 +163,7 @@ export class BgpPeer {
     const before = this.#config;
     this.#config = config;
     this.#session.setConnectRetry(config.connectRetryMs);
-    this.#reconfigureBfd(before.bfd);
+    this.#bfd.reconfigure(before, config, this.#mayRun);
     this.reroute();
   }
 
@@ -215,7 +213,7 @@ export class BgpPeer {
 
   #run(): void {
     if (!this.#mayRun) return;
-    if (!this.#bfd) this.#openBfd();
+    this.#bfd.open(this.#config);
     this.#session.start();
   }
 
@@ -223,15 +221,13 @@ export class BgpPeer {
     await atMost(this.#options.clock, lastWordsMs, this.#session.sent());
     if (this.#stopped || this.#phase !== 'disabled') return;
     await this.#session.stop(farewell);
-    const bfd = this.#bfd;
-    this.#bfd = null;
-    await bfd?.close();
+    await this.#bfd.close();
   }
 
   async #end(notification: Notification | null): Promise<void> {
     this.#stopped = true;
     await this.#session.stop(notification);
-    await this.#bfd?.close();
+    await this.#bfd.close();
   }
 
   /** Whether the peer has the prefix, or may have it once what is under way has arrived. */
@@ -258,13 +254,13 @@ export class BgpPeer {
   /** Why a prefix is not as wanted here; null: it is. */
   shortfall(prefix: Prefix): string | null {
     const family = familyOf(prefix);
-    const {lastError, localAddress, state} = this.#session;
+    const {localAddress, state} = this.#session;
     return shortfallOf({
       word: this.#out.standing(prefix).word,
       peer: this.name,
       family: familyNames[family],
       state,
-      lastError,
+      lastError: this.#lastError,
       noNextHop: () => this.#nextHops.missing(family, localAddress),
     });
   }
@@ -275,7 +271,7 @@ export class BgpPeer {
 
   snapshot(): PeerSnapshot {
     const {address, localAs, name, remoteAs} = this.#config;
-    const {lastError, negotiated, received, since, state} = this.#session;
+    const {negotiated, received, since, state} = this.#session;
     const configured = typeof remoteAs === 'number' ? remoteAs : remoteAs === 'internal' ? localAs : null;
     return {
       name,
@@ -285,40 +281,16 @@ export class BgpPeer {
       since,
       announced: this.#out.announced,
       received,
-      lastError,
-      ...(this.#bfd && {bfd: this.#bfd.state, bfdReason: this.#bfd.reason}),
+      lastError: this.#lastError,
+      ...this.#bfd.snapshot,
       ...(this.#config.gracefulRestart && {
         gracefulRestart: describeRestart(this.#config.gracefulRestart, this.#session, this.#out.unended),
       }),
     };
   }
 
-  #openBfd(): void {
-    const {bfd} = this.#config;
-    if (!bfd) return;
-    this.#bfd = this.#options.bfd.open(targetOf(this.#config, bfd), {
-      onChange: (change) => this.#onBfd(change),
-      onRefusal: (reason) =>
-        this.#note(`bfd session ${this.name}: packets of the peer are refused: ${reason}`),
-    });
-  }
-
-  /** A BGP session that is there does not wait for BFD: other intervals, or a new session of BFD, leave it alone. */
-  #reconfigureBfd(before: BfdConfig | undefined): void {
-    const {bfd: next} = this.#config;
-    if (this.#bfd && before && next && isSameBfd(before, next)) {
-      this.#bfd.configure(timersOf(next));
-    } else {
-      void this.#bfd?.close();
-      this.#bfd = null;
-      if (this.#mayRun) this.#openBfd();
-    }
-    if (before?.strict && !next?.strict) this.#connectNow();
-  }
-
-  /** Why BGP is not to connect now; null: it may. */
-  #heldBack(): string | null {
-    return this.#bfd && this.#config.bfd?.strict ? heldBack(this.#bfd) : null;
+  get #lastError(): string | null {
+    return this.isEstablished ? null : (this.#bfd.heldBack ?? this.#session.lastError);
   }
 
   /** Where BGP waited for BFD it does not sit out a timer on top. */
@@ -327,20 +299,6 @@ export class BgpPeer {
     if (!this.#mayRun || state === 'open-sent' || state === 'open-confirm' || state === 'established') return;
     void this.#session.stop(null);
     this.#session.start();
-  }
-
-  #onBfd({byHand, from, reason, to}: BfdChange): void {
-    if (from !== 'up' && to !== 'up') return;
-    const isUp = to === 'up';
-    this.#options.emit({
-      kind: 'note',
-      level: isUp ? 'info' : 'warn',
-      message: `bfd session ${this.name} ${isUp ? 'up' : `down: ${reason ?? to}`}`,
-      fields: {peer: this.name, from, to, ...(reason !== null && {reason})},
-    });
-    // RFC 5882 §3.2: a session that is down by hand says nothing about the path.
-    if (!isUp && !byHand) this.#onPathDown(reason ?? to);
-    if (isUp && this.#config.bfd?.strict) this.#connectNow();
   }
 
   #onPathDown(reason: string): void {
@@ -392,7 +350,7 @@ export class BgpPeer {
   }
 
   #objection(ends: Ends | null): string | null {
-    const held = this.#heldBack();
+    const held = this.#bfd.heldBack;
     if (held !== null) return held;
     if (!ends || !this.#options.isOurs(ends.local)) return null;
     return `the kernel chose the source address ${ends.local}, which lies in one of our own prefixes: set local_address`;

@@ -5,7 +5,7 @@
  */
 
 import type {LifeBefore} from '../admin/life.js';
-import {describePeerAdmin, phaseOf} from '../admin/peer-orders.js';
+import {describePeerAdmin, phaseOf, takesRoutes} from '../admin/peer-orders.js';
 import type {Bfd} from '../bfd/bfd.js';
 import {CeaseSubcode} from '../bgp/wire/iana.js';
 import {nothingPreserved, type Preserved} from '../bgp/wire/negotiate.js';
@@ -241,7 +241,7 @@ export class BgpAnnouncer implements Announcer {
   #isHeldOut(prefix: Prefix): boolean {
     const routes = this.#routes.of(prefix);
     const meant = [...this.#peers.values()].filter((peer) => routeFor(peer.name, routes) !== null);
-    return meant.length > 0 && meant.every((peer) => !peer.takesRoutes);
+    return meant.length > 0 && meant.every((peer) => !takesRoutes(peer.phase));
   }
 
   /** Tells every peer what it is to have of a prefix, unless the gate is closed to it. */
@@ -253,7 +253,7 @@ export class BgpAnnouncer implements Announcer {
     else this.#refused.add(prefix);
     if (routes.length === 0) this.#nlri.delete(prefix);
     for (const peer of this.#peers.values()) {
-      peer.put(prefix, isAllowed && peer.takesRoutes ? routeFor(peer.name, routes) : null);
+      peer.put(prefix, isAllowed && takesRoutes(peer.phase) ? routeFor(peer.name, routes) : null);
     }
   }
 

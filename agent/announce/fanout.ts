@@ -11,7 +11,8 @@ import {remember} from '../lib/collections.js';
 import {emptyPlan, type OrderedPlan} from '../service/plan.js';
 import type {Address, Announcer, AnnouncerEvent, Cancel, Clock, Installer, Prefix, Route} from '../types.js';
 import {DesiredSet} from './desired-set.js';
-import {type Drain, forEachDifferent, sameGroups, sameMembers, sortOut} from './planned.js';
+import {Drains} from './drains.js';
+import {forEachDifferent, sameGroups, sameMembers, sortOut} from './planned.js';
 
 export interface FanoutOptions {
   /** What puts addresses on the interface; null: nothing does, and no route waits for an address. */
@@ -40,10 +41,7 @@ export class Fanout {
   readonly #leansOn = new Map<Prefix, ReadonlySet<Prefix>>();
   /** Hosts that something leaned on since they came in: only then is their host route not itself the announcement. */
   readonly #wasLeanedOn = new Set<Prefix>();
-  /** Hosts that nothing leans on any more → since when: from then on the drain time counts. */
-  readonly #leftAt = new Map<Prefix, number>();
-  readonly #drains = new Map<Prefix, Drain>();
-  readonly #drainMs = new Map<Prefix, number>();
+  readonly #drains: Drains;
 
   /**
    * Adopted prefixes whose services have settled, while their addresses are not seen yet: they stay adopted, because
@@ -67,6 +65,7 @@ export class Fanout {
 
   constructor({addresses, announcers, clock, stepTimeoutMs}: FanoutOptions) {
     this.#clock = clock;
+    this.#drains = new Drains(clock, (host) => this.#touch(host));
     const routes = (announcer: Announcer): DesiredSet<Route> =>
       new DesiredSet({
         installer: announcer,
@@ -130,7 +129,7 @@ export class Fanout {
   withdraw(): Promise<void> {
     this.#holdHosts = true;
     this.set(emptyPlan);
-    const parked = (prefix: Prefix): boolean => this.#drains.get(prefix)?.over ?? false;
+    const parked = (prefix: Prefix): boolean => this.#drains.hasEnded(prefix);
     return this.#until(
       () =>
         this.#daemons.every((daemon) => daemon.isEmpty) &&
@@ -165,7 +164,7 @@ export class Fanout {
     return (
       !this.#scheduled &&
       ![...this.#daemons, this.#hostRoutes, this.#addresses].some((set) => set?.isMoving) &&
-      [...this.#drains.values()].every(({over}) => over) &&
+      this.#drains.allEnded &&
       (!this.#addresses ||
         [...this.#planned.addresses.keys()].every(
           (prefix) => this.#installed.has(prefix) || this.#failed.has(prefix),
@@ -176,7 +175,7 @@ export class Fanout {
   /** Stops listening and every timer. What is installed stays as it is. */
   stop(): void {
     for (const set of this.#sets()) set.stop();
-    for (const {cancel} of this.#drains.values()) cancel();
+    this.#drains.stop();
   }
 
   #sets(): readonly {touch(): void; stop(): void}[] {
@@ -284,12 +283,12 @@ export class Fanout {
       leaning?.delete(prefix);
       if (leaning?.size === 0) {
         this.#leaning.delete(host);
-        this.#leftAt.set(host, this.#clock.now());
+        this.#drains.left(host);
       }
       this.#dirtyHosts.add(host);
     }
     for (const host of hosts) {
-      this.#leftAt.delete(host);
+      this.#drains.leanedOn(host);
       remember(this.#leaning, host, () => new Set<Prefix>()).add(prefix);
       this.#wasLeanedOn.add(host);
     }
@@ -318,7 +317,7 @@ export class Fanout {
     const isStaying = planned.some((route) => this.#isAlmostReady(route));
     if (address) {
       this.#addresses?.put(prefix, [address]);
-      this.#drainMs.set(prefix, this.#plan.drainMs.get(prefix) ?? 0);
+      this.#drains.plan(prefix, this.#plan.drainMs.get(prefix) ?? 0);
     }
     if (hostRoutes.length > 0) this.#hostRoutes?.put(prefix, hostRoutes);
     const routeGoes = hostRoutes.length === 0 && !isStaying && (this.#hostRoutes?.has(prefix) ?? false);
@@ -329,11 +328,7 @@ export class Fanout {
 
   /** Nothing of the host is on its way out. */
   #rest(prefix: Prefix): void {
-    this.#stopDrain(prefix);
-    if (!this.#addresses?.has(prefix)) {
-      this.#drainMs.delete(prefix);
-      this.#leftAt.delete(prefix);
-    }
+    this.#drains.rest(prefix, !this.#addresses?.has(prefix));
     if (!this.#leaning.has(prefix)) this.#wasLeanedOn.delete(prefix);
   }
 
@@ -351,7 +346,7 @@ export class Fanout {
     // A host route that no daemon was told about is itself what a daemon learns: taking it out is the withdrawal.
     if (routeGoes && !this.#wasLeanedOn.has(prefix)) this.#hostRoutes?.takeOut(prefix);
     if (this.#hostRoutes && !this.#hostRoutes.has(prefix) && !this.#hostRoutes.isOut(prefix)) return;
-    if ((!this.#released && !this.#isDrained(prefix)) || this.#holdHosts) return;
+    if ((!this.#released && !this.#drains.isOver(prefix)) || this.#holdHosts) return;
     if (routeGoes) this.#hostRoutes?.takeOut(prefix);
     if (this.#hostRoutes && !this.#hostRoutes.isOut(prefix)) return;
     if (this.#planned.addresses.has(prefix)) return;
@@ -359,26 +354,6 @@ export class Fanout {
     this.#failed.delete(prefix);
     this.#addresses?.takeOut(prefix);
     this.#rest(prefix);
-  }
-
-  /** Whether the drain time is over; the first call starts it. */
-  #isDrained(prefix: Prefix): boolean {
-    const drain = remember(this.#drains, prefix, (): Drain => {
-      const leftAt = this.#leftAt.get(prefix) ?? this.#clock.now();
-      const ms = (this.#drainMs.get(prefix) ?? 0) - (this.#clock.now() - leftAt);
-      if (ms <= 0) return {over: true, cancel: () => {}};
-      const cancel = this.#clock.after(ms, () => {
-        this.#drains.set(prefix, {over: true, cancel: () => {}});
-        this.#touch(prefix);
-      });
-      return {over: false, cancel};
-    });
-    return drain.over;
-  }
-
-  #stopDrain(prefix: Prefix): void {
-    this.#drains.get(prefix)?.cancel();
-    this.#drains.delete(prefix);
   }
 
   #until(until: () => boolean, atMostMs = Number.POSITIVE_INFINITY): Promise<void> {

@@ -1,6 +1,6 @@
 import {pushTo} from '../lib/collections.js';
 import type {OrderedPlan} from '../service/plan.js';
-import type {Address, Cancel, Prefix, Route} from '../types.js';
+import type {Address, Prefix, Route} from '../types.js';
 
 /** A plan by prefix. */
 export interface Planned {
@@ -9,12 +9,6 @@ export interface Planned {
   readonly addresses: ReadonlyMap<Prefix, Address>;
   /** address → announced prefixes, other than its own, that need it. */
   readonly neededFor: ReadonlyMap<Prefix, readonly Prefix[]>;
-}
-
-/** How long an address outlives its routes: is it over, and what ends the wait. */
-export interface Drain {
-  readonly over: boolean;
-  readonly cancel: Cancel;
 }
 
 export function sortOut(plan: OrderedPlan): Planned {

@@ -18,7 +18,7 @@ import type {Config, Problem} from './config/types.js';
 import type {NetlinkClient} from './control/netlink-client.js';
 import type {Log} from './events/log.js';
 import {buildStatus, type Status} from './events/status.js';
-import {vipsOf} from './events/vips.js';
+import {isAnnouncedVip, vipsOf} from './events/vips.js';
 import type {Cron} from './io/cron.js';
 import {systemEffects} from './io/effects.js';
 import {version} from './io/version.js';
@@ -228,10 +228,11 @@ export class Daemon {
     if (this.#stopping) throw new ApiError(1, 'eip-health is stopping: nothing is changed any more');
     const {config} = this.#loaded;
     const services = this.#agent.services.map((service) => service.config);
+    const before = vipsOf(this.status()).filter(isAnnouncedVip);
     const answer = this.#steering.hold(command, args, config, services);
     this.#agent.applyAdmin();
     await this.#agent.quiet(config.stepTimeoutMs);
-    return doneOf(answer, vipsOf(this.status()));
+    return doneOf(answer, vipsOf(this.status()), new Set(before.map(({prefix}) => prefix)));
   }
 
   /** Reads the configuration again; the answer says what changes. Throws `ApiError`: 3 when the main file is broken. */

@@ -8,11 +8,12 @@ import type {Config} from './config/types.js';
 import {systemClock as clock} from './io/clock.js';
 import {allBut} from './lib/collections.js';
 import {contains, isHost} from './lib/prefix.js';
-import {type Outlasting, type Place, withOutlasting} from './outlasting.js';
-import type {Desired, Emit, Installer, Prefix, Route} from './types.js';
+import {type Place, withOutlasting} from './outlasting.js';
+import type {Announcer, Desired, Emit, Installer, Prefix, Route} from './types.js';
 
 export interface TakenOut {
-  readonly withdrawn: readonly Place[];
+  /** What daemons had of them. */
+  readonly found: ReadonlySet<Prefix>;
   /** What may still be there, and why. */
   readonly left: readonly (Place & {readonly reason: string})[];
 }
@@ -34,20 +35,41 @@ export async function takeOut({config, prefixes, emit}: TakeOutOptions): Promise
   const options = {config, bootId: readBootId(), allowed: () => true, isManaged: () => true, emit};
   return withOutlasting(options, async (parts) => {
     const {addresses, daemons, hostRoutes} = parts;
+    const hosts = hostsOf(config, prefixes);
+    const found = await whatIsThere(daemons, prefixes);
     for (const daemon of daemons) {
       // What was wanted, and is not any more, goes; what never was could be somebody else's.
       daemon.set({...restOf(prefixes), items: prefixes.map(routeTo)});
     }
     await Promise.all(daemons.map((daemon) => remove(daemon, prefixes)));
-    const drainMs = drainOf(config, parts, wanted);
-    if (drainMs > 0) await new Promise<void>((resolve) => clock.after(drainMs, resolve));
-    const hosts = hostsOf(config, prefixes);
-    await Promise.all(hostRoutes.map((kernel) => remove(kernel, hosts)));
+    const removeHostRoutes = () => Promise.all(hostRoutes.map((kernel) => remove(kernel, hosts)));
+    // A host route that no daemon was told of is itself what a daemon learns.
+    if (found.size === 0) await removeHostRoutes();
+    const isWithdrawn = found.size > 0 || parts.withdrawn().some(({from}) => from === 'kernel');
+    const drainMs = isWithdrawn ? drainOf(config, wanted) : 0;
+    if (drainMs > 0) await pause(drainMs);
+    await removeHostRoutes();
     if (addresses) await remove(addresses, hosts);
     await Promise.all([...daemons, ...hostRoutes, addresses].map((installer) => installer?.stop('keep')));
     const isMeant = ({prefix}: Place): boolean => wanted.has(prefix) || hosts.includes(prefix);
-    return {withdrawn: parts.withdrawn().filter(isMeant), left: parts.left().filter(isMeant)};
+    return {found, left: parts.left().filter(isMeant)};
   });
+}
+
+/** Which of the prefixes daemons have, as far as they can be asked. They are left as they are. */
+export async function whatIsThere(
+  daemons: readonly Announcer[],
+  prefixes: readonly Prefix[],
+): Promise<ReadonlySet<Prefix>> {
+  for (const daemon of daemons) daemon.set({items: [], adopt: allBut([]), complete: false});
+  await Promise.all(daemons.map(idle));
+  const items = daemons.map((daemon) => daemon.snapshot().items);
+  return new Set(prefixes.filter((prefix) => items.some((there) => there.has(prefix))));
+}
+
+/** Resolves once everything is as wanted there, or it has taken too long. */
+export async function idle(installer: Pick<Installer<never>, 'idle'>): Promise<void> {
+  await Promise.race([installer.idle?.(), pause(stepMs)]);
 }
 
 /** Resolves once nothing of them is left there, or it has taken too long. */
@@ -61,10 +83,8 @@ async function remove(
     const {items} = installer.snapshot();
     return prefixes.some((prefix) => items.has(prefix));
   };
-  await Promise.race([installer.idle?.(), new Promise<void>((resolve) => clock.after(stepMs, resolve))]);
-  while (isThere() && clock.now() < giveUpAt) {
-    await new Promise<void>((resolve) => clock.after(lookEveryMs, resolve));
-  }
+  await idle(installer);
+  while (isThere() && clock.now() < giveUpAt) await pause(lookEveryMs);
 }
 
 /** Everything else stays as it is. */
@@ -83,15 +103,18 @@ function hostsOf({services}: Config, prefixes: readonly Prefix[]): readonly Pref
   return [...new Set([...prefixes.filter(isHost), ...inside])];
 }
 
-/** The longest drain of what was announced until now. */
-function drainOf({services}: Config, parts: Outlasting, prefixes: ReadonlySet<Prefix>): number {
-  const withdrawn = parts.withdrawn().filter(({prefix}) => prefixes.has(prefix));
-  if (withdrawn.length === 0) return 0;
+/** The longest drain of services that have these. */
+function drainOf({services}: Config, prefixes: ReadonlySet<Prefix>): number {
   const owners = services.filter((service) => service.prefixes.some((prefix) => prefixes.has(prefix)));
   return Math.max(0, ...owners.map(({drain}) => drain.forMs));
 }
 
-function routeTo(prefix: Prefix): Route {
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => clock.after(ms, resolve));
+}
+
+/** A route without attributes. */
+export function routeTo(prefix: Prefix): Route {
   return {
     prefix,
     owners: [],

@@ -3,11 +3,13 @@
 import {describeOutcome, doneOf, type HoldCommand, type HoldDone, hold} from './admin/holds.js';
 import {heldAt, Orders} from './admin/orders.js';
 import {type AdminStore, type Hold, openAdminStore} from './admin/store.js';
+import type {FrrConfig} from './config/frr.js';
 import type {Config} from './config/types.js';
 import {NetlinkClient} from './control/netlink-client.js';
 import {createLog} from './events/log.js';
 import type {RouteStatus} from './events/status.js';
 import {type VipStatus, vipsOf} from './events/vips.js';
+import {addToFrr} from './frr-by-hand.js';
 import {systemClock as clock} from './io/clock.js';
 import {createHostNetwork} from './io/host-network.js';
 import {openNetlinkSocket} from './io/netlink-socket.js';
@@ -24,29 +26,74 @@ export async function holdWithoutDaemon(
   config: Config,
   store: AdminStore,
 ): Promise<HoldDone> {
+  return noted(command, args, {config, store}, async (prefixes, emit) => {
+    const {found, left} = command === 'vip-del' ? await takeOut({config, prefixes, emit}) : nothing;
+    return {before: found, now: withoutDaemon(config, heldAt(store, clock.wallMs()), left)};
+  });
+}
+
+/**
+ * The same where there are no services: what is held out goes, and what is let in again is announced by FRR at once,
+ * because nothing else would.
+ */
+export async function holdByHand(
+  command: HoldCommand,
+  args: JsonObject,
+  config: Config & {readonly frr: FrrConfig},
+  store: AdminStore,
+): Promise<HoldDone> {
+  if (command === 'vip-del') return holdWithoutDaemon(command, args, config, store);
+  return noted(command, args, {config, store}, async (prefixes, emit) => {
+    const additions = await addToFrr({config, prefixes, emit});
+    const now = prefixes.map((prefix): VipStatus => {
+      const addition = additions.get(prefix);
+      const isThere = typeof addition === 'string';
+      return {
+        prefix,
+        services: [],
+        held: null,
+        announcers: isThere ? {frr: 'announced'} : {},
+        reasons: typeof addition === 'object' ? {frr: addition.failed} : {},
+      };
+    });
+    return {before: new Set(prefixes.filter((prefix) => additions.get(prefix) === 'there already')), now};
+  });
+}
+
+/** Keeps what was ordered, tells the system log of it, and does it. */
+async function noted(
+  command: HoldCommand,
+  args: JsonObject,
+  {config, store}: {readonly config: Config; readonly store: AdminStore},
+  act: (
+    prefixes: readonly Prefix[],
+    emit: Emit,
+  ) => Promise<{readonly before: ReadonlySet<Prefix>; readonly now: readonly VipStatus[]}>,
+): Promise<HoldDone> {
   const {services} = config;
   const orders = new Orders({store, clock, presence: presenceOf, onChange: () => {}});
   const answer = hold(command, args, {config, services, orders, clock});
-  const {outcomes} = answer;
   orders.stop();
   const log = systemLog(config);
-  const say = (event: AgentEvent): void => log?.sink(event);
+  const emit = (event: AgentEvent): void => log?.sink(event);
   try {
-    for (const outcome of outcomes) {
+    for (const outcome of answer.outcomes) {
       const {after, before, prefix} = outcome;
       if (!before && !after) continue;
       const message = describeOutcome(outcome, String(args.by));
-      say({kind: 'note', level: 'info', message, fields: {prefix, ...after}});
+      emit({kind: 'note', level: 'info', message, fields: {prefix, ...after}});
     }
-    const prefixes = outcomes.map(({prefix}) => prefix);
-    const taken = command === 'vip-del' ? await takeOut({config, prefixes, emit: say}) : nothing;
-    return doneOf(answer, withoutDaemon(config, heldAt(store, clock.wallMs()), taken.left));
+    const {before, now} = await act(
+      answer.outcomes.map(({prefix}) => prefix),
+      emit,
+    );
+    return doneOf(answer, now, before);
   } finally {
     await log?.close(1000);
   }
 }
 
-const nothing: TakenOut = {withdrawn: [], left: []};
+const nothing: TakenOut = {found: new Set(), left: []};
 
 /** Every VIP, and whether its address is on the interface: more cannot be told without a daemon. */
 export async function listWithoutDaemon(config: Config): Promise<readonly VipStatus[]> {

@@ -102,17 +102,25 @@ export function hold(command: HoldCommand, args: JsonObject, scene: HoldScene): 
 
 /** What the command is told, once it is done. */
 export type HoldDone = {
-  readonly vips: readonly (VipStatus & {readonly was_held: boolean})[];
+  readonly vips: readonly (VipStatus & {readonly was_held: boolean; readonly was_announced: boolean})[];
   readonly skipped: readonly Skipped[];
 };
 
-/** `vips`: how things are now. */
-export function doneOf({outcomes, skipped}: HoldAnswer, vips: readonly VipStatus[]): HoldDone {
+/** `vips`: how things are now; `announced`: what was before, as far as that is known. */
+export function doneOf(
+  {outcomes, skipped}: HoldAnswer,
+  vips: readonly VipStatus[],
+  announced: ReadonlySet<Prefix>,
+): HoldDone {
   const rows = new Map(vips.map((vip) => [vip.prefix, vip]));
   return {
     vips: outcomes.map(({prefix, before}) => {
       const nowhere: VipStatus = {prefix, services: [], held: null, announcers: {}, reasons: {}};
-      return {...(rows.get(prefix) ?? nowhere), was_held: before !== null};
+      return {
+        ...(rows.get(prefix) ?? nowhere),
+        was_held: before !== null,
+        was_announced: announced.has(prefix),
+      };
     }),
     skipped,
   };

@@ -52,6 +52,7 @@ export class DrivenAnnouncer<Name extends AnnouncerName> implements Announcer {
   readonly #clock: Clock;
   readonly #parts: readonly DrivenPart[];
   readonly #listeners = new Set<Tell>();
+  #desired: Desired<Route> | null = null;
 
   constructor(name: Name, {clock}: DrivenOptions, parts: (tell: Tell) => readonly DrivenPart[]) {
     this.name = name;
@@ -66,7 +67,12 @@ export class DrivenAnnouncer<Name extends AnnouncerName> implements Announcer {
   }
 
   set(desired: Desired<Route>): void {
+    this.#desired = desired;
     for (const part of this.#parts) part.set(desired);
+  }
+
+  async idle(): Promise<void> {
+    await Promise.all(this.#parts.map((part) => rested(part, this.#desired)));
   }
 
   /** `withdraw`: nothing of ours is left, unless that takes more than some seconds. `keep`: all stays. */
@@ -113,6 +119,18 @@ export class DrivenAnnouncer<Name extends AnnouncerName> implements Announcer {
 async function emptied(part: DrivenPart): Promise<void> {
   do await part.nextPass();
   while (part.entries.size > 0 || (part.failure !== null && !part.isAbsent));
+}
+
+/** Resolves once a pass that has begun after this has found everything as `desired`, as far as can be told. */
+async function rested(part: DrivenPart, desired: Desired<Route> | null): Promise<void> {
+  const isOpen = (): boolean =>
+    [...part.entries.values()].some(
+      ({role, word}) => role !== 'kept' && (word === 'pending' || word === 'withdraw-pending'),
+    );
+  // The same again is a reason to look.
+  if (desired) part.set(desired);
+  do await part.nextPass();
+  while ((part.failure !== null || isOpen()) && !part.isAbsent);
 }
 
 function sayWhatIsLeft(part: DrivenPart): void {

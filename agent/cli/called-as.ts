@@ -6,7 +6,9 @@ import type {Terminal} from '../io/terminal.js';
 export type Program = (argv: readonly string[], terminal: Terminal) => Promise<number>;
 
 /** Loaded when called for, so that the other commands start without them. */
-const programs: Readonly<Record<string, () => Promise<Program>>> = {};
+const programs: Readonly<Record<string, () => Promise<Program>>> = {
+  vip_mgmt: async () => (await import('./vip-mgmt.js')).vipMgmt,
+};
 
 /** The program that goes by the name of `path` (a link to ours), or null: our own. */
 export async function programCalled(path: string): Promise<Program | null> {

@@ -1,15 +1,16 @@
 import type {Command} from 'commander';
-import type {HoldDone} from '../admin/holds.js';
+import type {HoldCommand, HoldDone} from '../admin/holds.js';
 import {describeOrder} from '../admin/orders.js';
+import type {AdminStore} from '../admin/store.js';
 import {loadConfig} from '../config/load.js';
 import type {Config} from '../config/types.js';
 import {renderTable} from '../events/status-table.js';
-import {type VipStatus, vipsOf} from '../events/vips.js';
+import {isAnnouncedVip, type VipStatus, vipsOf} from '../events/vips.js';
 import {vipsSection} from '../events/vips-section.js';
 import {type LookUp, lookUp} from '../io/dns.js';
 import type {Terminal} from '../io/terminal.js';
 import {printable} from '../lib/printable.js';
-import type {ItemWord, Json} from '../types.js';
+import type {JsonObject} from '../types.js';
 import {type Done, examples, type Invocation, invocation, jsonText, withCommonOptions} from './command.js';
 import {duration, giveOrder, whoCalls} from './give.js';
 import {CommandError, exitCode} from './outcome.js';
@@ -54,7 +55,7 @@ export function addVip(program: Command, terminal: Terminal, done: Done): void {
       const answer = await giveHold(called, 'vip-del', names, options);
       if (called.json) terminal.out(jsonText(answer));
       else report(terminal, answer, ({held}) => (held ? `held out ${describeOrder(held)}` : 'let in again'));
-      done(answer.vips.some(isAnnounced) ? exitCode.no : exitCode.ok);
+      done(answer.vips.some(isAnnouncedVip) ? exitCode.no : exitCode.ok);
     });
   const add = vip
     .command('add <names...>')
@@ -103,13 +104,30 @@ export function addVip(program: Command, terminal: Terminal, done: Done): void {
     });
 }
 
+export interface HoldMeans {
+  readonly resolve?: LookUp;
+  /** Does it where no daemon runs, as the holder of the lock. */
+  readonly withoutDaemon?: (
+    command: HoldCommand,
+    args: JsonObject,
+    config: Config,
+    store: AdminStore,
+  ) => Promise<HoldDone>;
+}
+
+const atOnce: HoldMeans['withoutDaemon'] & {} = async (command, args, config, store) => {
+  // Loaded here, so that the other commands start without the daemon's parts.
+  const {holdWithoutDaemon} = await import('../vips.js');
+  return holdWithoutDaemon(command, args, config, store);
+};
+
 /** Rejects with `CommandError`: then nothing has changed. */
 export async function giveHold(
   called: Invocation,
-  command: 'vip-add' | 'vip-del',
+  command: HoldCommand,
   names: readonly string[],
   options: Options,
-  resolve: LookUp = lookUp,
+  {resolve = lookUp, withoutDaemon = atOnce}: HoldMeans = {},
 ): Promise<HoldDone & {readonly isLater: boolean}> {
   const args = {
     targets: await targetsOf(names, resolve),
@@ -118,11 +136,9 @@ export async function giveHold(
     for_ms: options.for ?? null,
     force: options.force ?? false,
   };
-  const {answer, isLater} = await giveOrder<HoldDone>(called, command, args, async (config, store) => {
-    // Loaded here, so that the other commands start without the daemon's parts.
-    const {holdWithoutDaemon} = await import('../vips.js');
-    return holdWithoutDaemon(command, args, config, store);
-  });
+  const {answer, isLater} = await giveOrder<HoldDone>(called, command, args, (config, store) =>
+    withoutDaemon(command, args, config, store),
+  );
   return {...answer, isLater};
 }
 
@@ -149,7 +165,7 @@ function report(terminal: Terminal, {skipped, vips}: HoldDone, what: (vip: Vip) 
   for (const vip of vips) {
     const names = vip.services.map(({name}) => name).join(', ');
     const of = names === '' ? '' : ` (${names})`;
-    const still = isAnnounced(vip) && vip.held ? '; it is still announced' : '';
+    const still = isAnnouncedVip(vip) && vip.held ? '; it is still announced' : '';
     const reasons = Object.entries(vip.reasons).map(([name, reason]) => `; ${name}: ${reason}`);
     terminal.out(`${printable(`${vip.prefix}${of}: ${what(vip)}${still}${reasons.join('')}`)}\n`);
   }
@@ -166,16 +182,3 @@ function outlook({services}: Vip): string {
   if (first?.state === null) return ': the next start or round of the watchdog brings it back';
   return `, and returns when the checks of ${states.map(({name}) => name).join(' or ')} pass`;
 }
-
-/** Whether it is still announced after the time that it had to go. What is in the kernel may stay for the drain time. */
-function isAnnounced({announcers}: Vip): boolean {
-  return Object.entries(announcers).some(([name, item]) => name !== 'kernel' && isThere(item));
-}
-
-function isThere(item: Json): boolean {
-  if (typeof item === 'string') return there.has(item);
-  if (item === null || typeof item !== 'object' || Array.isArray(item)) return false;
-  return 'state' in item ? isThere(item.state as Json) : Object.values(item).some(isThere);
-}
-
-const there: ReadonlySet<string> = new Set<ItemWord>(['announced', 'installed', 'withdraw-pending']);

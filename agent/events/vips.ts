@@ -1,7 +1,7 @@
 /** Every VIP with its services, where it is, and who holds it out: `vip list`. Pure. */
 
 import {comparePrefixes} from '../lib/prefix.js';
-import type {JsonObject, Prefix, Settled} from '../types.js';
+import type {ItemWord, Json, JsonObject, Prefix, Settled} from '../types.js';
 import type {HoldStatus, RouteStatus, Status} from './status.js';
 
 // A type alias, not an interface: only those are assignable to Json.
@@ -41,3 +41,16 @@ export function vipsOf({
     };
   });
 }
+
+/** Whether anything that tells others of it has it. What is in the kernel may stay for the drain time. */
+export function isAnnouncedVip({announcers}: Pick<VipStatus, 'announcers'>): boolean {
+  return Object.entries(announcers).some(([name, item]) => name !== 'kernel' && isThere(item));
+}
+
+function isThere(item: Json): boolean {
+  if (typeof item === 'string') return there.has(item);
+  if (item === null || typeof item !== 'object' || Array.isArray(item)) return false;
+  return 'state' in item ? isThere(item.state as Json) : Object.values(item).some(isThere);
+}
+
+const there: ReadonlySet<string> = new Set<ItemWord>(['announced', 'installed', 'withdraw-pending']);

@@ -3,7 +3,7 @@
 import {backoffMs, jittered} from '../lib/backoff.js';
 import type {PeerWord} from '../types.js';
 import type {EventName, Reaction} from './fsm-table.js';
-import type {Moment, PeerAction, PeerEvent, PeerSettings, PeerState, Step, TimerName} from './fsm-types.js';
+import type {Moment, PeerAction, PeerEvent, PeerState, Step, TimerName} from './fsm-types.js';
 import {describeFault, toNotification, type WireFault} from './wire/fault.js';
 import {ErrorCode, MessageType} from './wire/iana.js';
 import type {Message, Negotiated, Notification} from './wire/message.js';
@@ -247,21 +247,22 @@ function clear(timer: TimerName): PeerAction {
 
 /** How long the next try waits. */
 function retryMs(peer: PeerState, {random}: Moment): number {
-  return jittered(waitMs(peer.settings, peer.failures), random);
+  return jittered(waitMs(peer), random);
 }
 
 /** How long one attempt to connect may take. */
 function attemptMs({peer, moment}: Happening): number {
   const {connectRetryMs} = peer.settings;
-  return jittered(
-    Math.max(MIN_ATTEMPT_MS, connectRetryMs, waitMs(peer.settings, peer.failures)),
-    moment.random,
-  );
+  return jittered(Math.max(MIN_ATTEMPT_MS, connectRetryMs, waitMs(peer)), moment.random);
 }
 
-function waitMs({connectRetryMs}: PeerSettings, failures: number): number {
+function waitMs({failures, preserved, settings: {connectRetryMs, local}}: PeerState): number {
   if (failures <= 1) return Math.min(FIRST_RETRY_MS, connectRetryMs);
-  return backoffMs(failures - 1, {
+  // While the peer counts down the restart time the waits do not grow: there may be no second chance.
+  const isAwaited = preserved.restarted || preserved.forwarding.length > 0;
+  const restartMs = isAwaited ? 1_000 * (local.gracefulRestart?.restartTimeS ?? 0) : 0;
+  const urgent = Math.ceil(restartMs / connectRetryMs);
+  return backoffMs(Math.max(1, failures - 1 - urgent), {
     firstMs: connectRetryMs,
     limitMs: Math.max(connectRetryMs, RETRY_LIMIT_MS),
   });

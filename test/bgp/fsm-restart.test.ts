@@ -81,6 +81,26 @@ t.test('R and F: from the life before, then from this one', (t) => {
   t.end();
 });
 
+t.test('waits do not grow while the peer counts down the restart time', (t) => {
+  const waits = (peer: PeerState) => {
+    let at = after(peer, {kind: 'start'});
+    return Array.from({length: 10}, () => {
+      const played = step(
+        at,
+        {kind: 'closed', reason: 'connect ECONNREFUSED'},
+        {now: 1_000, random: 0.999_999},
+      );
+      at = after(played.peer, {kind: 'timer', timer: 'connect-retry'});
+      const timer = played.actions.find((action) => action.kind === 'set-timer');
+      return timer?.kind === 'set-timer' ? Math.round(timer.ms / 1_000) : null;
+    });
+  };
+  const restarted = initialPeer(settings, {restarted: true, forwarding: []});
+  t.same(waits(restarted), [1, 5, 5, 5, 5, 5, 5, 5, 10, 20]);
+  t.same(waits(initialPeer(settings)), [1, 5, 10, 20, 30, 30, 30, 30, 30, 30], 'nobody waits for us');
+  t.end();
+});
+
 t.test('a stop without a word: the connection is closed, not cut', (t) => {
   const played = step(
     after(initialPeer(settings), ...upWith(false)),

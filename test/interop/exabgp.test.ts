@@ -40,6 +40,7 @@ announce:
   med: 7
   as_path_prepend: 1
   communities: ["64512:7", no-export, "large:64512:1:2"]
+drain: {for: 3s, communities: [graceful-shutdown, "large:64512:1:2"]}
 `,
   });
   await agent.cli('validate');
@@ -112,6 +113,19 @@ neighbor ${spoke.address} {
     ['updates 2', 'withdraws 1', 'updates 2', 'withdraws 1'],
     'nothing was said twice on the wire',
   );
+
+  await agent.cli('drain', 'web');
+  for (const prefix of [vip, vip6]) {
+    const [marked] = await waitFor(
+      `${prefix} to be marked`,
+      () => router.routesTo(prefix),
+      ([path]) => path?.communities.includes('65535:0') ?? false,
+    );
+    t.match(marked, {communities: ['65535:0'], med: 7, largeCommunities: ['64512:1:2']}, 'announced anew');
+  }
+  for (const prefix of [vip, vip6]) await router.waitForRoutes(prefix, 0);
+  await agent.cli('enable', 'web');
+  for (const prefix of [vip, vip6]) await router.waitForRoutes(prefix, 1);
 
   // ExaBGP keeps what a process told it that died; the one that it starts next takes it back.
   await health.die();

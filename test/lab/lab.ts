@@ -1,7 +1,6 @@
 import {chmod, mkdir, mkdtemp, rm} from 'node:fs/promises';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
-import type {Test} from 'tap';
 import {Namespace, own, sweep} from './namespace.js';
 
 /** One end of a cable: the interface's name, and its addresses with their lengths. */
@@ -18,6 +17,13 @@ interface Part {
   describe?(): string | Promise<string>;
 }
 
+/** Whose lab it is: a test, or a program that takes its place. */
+export interface LabOwner {
+  /** Calls `fn` when it is over. */
+  teardown(fn: () => Promise<void>): void;
+  passing(): boolean;
+}
+
 let labs = 0;
 
 /** A small network of namespaces for one test. Everything in it is gone when the test is over. */
@@ -29,7 +35,7 @@ export class Lab {
 
   private constructor(readonly folder: string) {}
 
-  static async create(t: Test): Promise<Lab> {
+  static async create(t: LabOwner): Promise<Lab> {
     await sweep();
     const folder = await mkdtemp(join(tmpdir(), own));
     // Daemons of FRR run as a user of their own and have to get in.

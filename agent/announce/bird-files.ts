@@ -119,12 +119,12 @@ export class BirdFiles implements BirdMeans {
         if (obstacle === null) said.push(this.#say(route));
         else obstacles.set(route.prefix, obstacle);
       }
-      return {...result, failure: null, inEffect: await this.#bringAbout(said, hasNews)};
+      const inEffect = await this.#bringAbout(said, hasNews);
+      return {...result, failure: null, inEffect, isPrepared: true};
     } catch (error) {
-      if (error instanceof BirdError) {
-        return {...result, failure: error.message, inEffect: false};
-      }
-      throw error;
+      if (!(error instanceof BirdError)) throw error;
+      const isPrepared = error instanceof BirdLinkError;
+      return {...result, failure: error.message, inEffect: false, isPrepared};
     }
   }
 

@@ -6,6 +6,8 @@ export interface Applied {
   readonly failure: string | null;
   /** BIRD goes by these routes now. False after a failure, and where news came before it was done. */
   readonly inEffect: boolean;
+  /** A BIRD that starts now goes by them: that is all that can be done while there is none. */
+  readonly isPrepared: boolean;
   /** Left as an earlier life, or another program, left it. */
   readonly kept: readonly Prefix[];
   /** Left behind so, and taken away now. */

@@ -82,10 +82,11 @@ export class BirdSwitches implements BirdMeans {
       if (this.#hasSwitched) await wakeUp(this.#client, this.#clock);
       this.#hasSwitched = false;
       this.#isTold = true;
-      return {...result, failure: null, inEffect: !hasNews()};
+      return {...result, failure: null, inEffect: !hasNews(), isPrepared: true};
     } catch (error) {
       if (error instanceof BirdError) {
-        return {...result, failure: error.message, inEffect: false};
+        // Which protocols a BIRD enables when it starts is said in its own configuration.
+        return {...result, failure: error.message, inEffect: false, isPrepared: true};
       }
       throw error;
     }

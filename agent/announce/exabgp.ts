@@ -23,6 +23,7 @@ import type {
   Prefix,
   Route,
 } from '../types.js';
+import {oneEach} from './driven-table.js';
 import {ExabgpEntry, unknownLine} from './exabgp-entry.js';
 
 const retries = {firstMs: 100, limitMs: 30_000};
@@ -317,14 +318,4 @@ export class ExabgpAnnouncer implements Announcer {
     }
     this.#flush();
   }
-}
-
-/** Of several routes of a prefix the one that is for all peers. */
-function oneEach(items: readonly Route[]): Map<Prefix, Route> {
-  const map = new Map<Prefix, Route>();
-  for (const item of items) {
-    const known = map.get(item.prefix);
-    if (!known || (known.peers !== null && item.peers === null)) map.set(item.prefix, item);
-  }
-  return map;
 }

@@ -1,8 +1,9 @@
 /** What is wanted of FRR, prefix by prefix: which line is to stand there, what is in the way, what may stay. */
 
-import {type FrrConfig, routeForFrr, unsupportedByFrr} from '../config/frr.js';
+import {type FrrConfig, unsupportedByFrr} from '../config/frr.js';
 import {type FrrNetwork, type FrrRunningConfig, isOurLine} from '../control/frr-config-protocol.js';
-import type {Desired, Prefix, Route} from '../types.js';
+import type {Prefix, Route} from '../types.js';
+import type {DrivenTable} from './driven-table.js';
 import type {OperatorLines} from './frr-operator-lines.js';
 import type {WantedLine} from './frr-plan.js';
 import {type FrrRouteMap, routeMapFor, unsendable} from './frr-route-map.js';
@@ -30,42 +31,22 @@ interface Told {
 
 export class FrrIntent {
   readonly #options: FrrIntentOptions;
+  readonly #table: DrivenTable;
   readonly #told = new WeakMap<Route, Told>();
-  /** What was wanted in this life is not left over from another one. */
-  readonly #everWanted = new Set<Prefix>();
   readonly #refused = new Map<Prefix, {readonly item: Route; readonly why: string}>();
-  #items: ReadonlyMap<Prefix, Route> = new Map();
-  #adopt: ReadonlySet<Prefix> = new Set();
-  #isComplete = false;
 
-  constructor(options: FrrIntentOptions) {
+  constructor(options: FrrIntentOptions, table: DrivenTable) {
     this.#options = options;
-  }
-
-  /** Answers what is new or different, and what is no longer wanted. */
-  take({items, adopt, complete}: Desired<Route>): {
-    readonly wanted: readonly Route[];
-    readonly unwanted: readonly Prefix[];
-  } {
-    const before = this.#items;
-    const now = routeForFrr(items);
-    this.#items = now;
-    this.#adopt = adopt;
-    this.#isComplete = complete;
-    for (const prefix of now.keys()) this.#everWanted.add(prefix);
-    return {
-      wanted: [...now.values()].filter((item) => before.get(item.prefix) !== item),
-      unwanted: [...before.keys()].filter((prefix) => !now.has(prefix)),
-    };
+    this.#table = table;
   }
 
   isWanted(prefix: Prefix): boolean {
-    return this.#items.has(prefix);
+    return this.#table.isWanted(prefix);
   }
 
   /** FRR refused what was wanted: it is not told again until it changes, or `forgetRefusals`. */
   refuse(prefix: Prefix, why: string): void {
-    const item = this.#items.get(prefix);
+    const item = this.#table.items.get(prefix);
     if (item) this.#refused.set(prefix, {item, why});
   }
 
@@ -78,7 +59,7 @@ export class FrrIntent {
     const {config, managed, operatorLines} = this.#options;
     const lines = new Map<Prefix, WantedLine>();
     const obstacles = new Map<Prefix, string>();
-    for (const [prefix, item] of this.#items) {
+    for (const [prefix, item] of this.#table.items) {
       const {map, problem} = this.#tell(item, as ?? '');
       const obstacle = this.#obstacle(prefix, item) ?? problem;
       const present = networks.get(prefix);
@@ -92,7 +73,7 @@ export class FrrIntent {
     }
     // What is of no service any more is given back as it was.
     for (const [prefix, line] of operatorLines.all()) {
-      if (!this.#items.has(prefix) && !managed(prefix)) lines.set(prefix, {kind: 'operator', line});
+      if (!this.isWanted(prefix) && !managed(prefix)) lines.set(prefix, {kind: 'operator', line});
     }
     return {lines, obstacles};
   }
@@ -103,9 +84,10 @@ export class FrrIntent {
     const {prefix} = line;
     const isOurs = isOurLine(line);
     if (!isOurs && !managed(prefix)) return 'stays';
-    if (this.#everWanted.has(prefix)) return 'goes';
+    if (this.#table.wasEverWanted(prefix)) return 'goes';
+    const {desired} = this.#table;
     // The operator's own line has announced the prefix until now: it does so until every service has settled.
-    const mayStay = isOurs ? this.#adopt.has(prefix) && allowed(prefix) : !this.#isComplete;
+    const mayStay = isOurs ? desired?.adopt.has(prefix) && allowed(prefix) : !desired?.complete;
     return mayStay ? 'stays' : 'goes';
   }
 

@@ -1,17 +1,9 @@
 /** From what bgpd was found to do with a prefix to its word in status, its events and its log lines. */
 
 import type {FrrPath} from '../control/frr-show-protocol.js';
-import type {AnnouncerEvent, Clock, Emit, ItemWord, Prefix} from '../types.js';
-import type {FrrEntry} from './frr-entry.js';
-
-/** So long bgpd may work on what it was told (zebra is asked for the route first) before that counts as not done. */
-const graceMs = 1_000;
-
-export interface FrrJudgeOptions {
-  readonly clock: Clock;
-  readonly emit: Emit;
-  readonly tell: (event: AnnouncerEvent) => void;
-}
+import type {Prefix} from '../types.js';
+import type {DrivenEntry} from './driven-entry.js';
+import type {DrivenOutcomes} from './driven-outcomes.js';
 
 export interface FrrEvidence {
   /** What bgpd originates; null: nothing; undefined: it could not be asked. */
@@ -30,107 +22,53 @@ export interface FrrEvidence {
 export type FrrVerdict = 'stays' | 'gone' | 'lost';
 
 export class FrrJudge {
-  readonly #options: FrrJudgeOptions;
+  readonly #outcomes: DrivenOutcomes;
 
-  constructor(options: FrrJudgeOptions) {
-    this.#options = options;
+  constructor(outcomes: DrivenOutcomes) {
+    this.#outcomes = outcomes;
   }
 
-  judge(prefix: Prefix, entry: FrrEntry, evidence: FrrEvidence): FrrVerdict {
+  judge(prefix: Prefix, entry: DrivenEntry, evidence: FrrEvidence): FrrVerdict {
+    const outcomes = this.#outcomes;
     const {failure, isGivenBack, obstacle, path} = evidence;
     const isThere = !!path?.isBest && path.isValid;
-    if (isThere) entry.wasAnnounced = true;
+    if (isThere && path.isAdvertised) entry.wasAnnounced = true;
     if (entry.role === 'kept') {
       entry.word = isThere ? 'announced' : 'pending';
       return 'stays';
     }
     if (entry.role === 'wanted') {
       if (obstacle === null) return this.#judgeWanted(prefix, entry, evidence);
-      if (entry.wasAnnounced && path !== undefined && !isThere) this.#sayWithdrawn(prefix, entry);
-      this.#fail(prefix, entry, isThere ? 'withdraw-pending' : 'failed', obstacle);
+      if (path !== undefined && !isThere) outcomes.withdrawn(prefix, entry);
+      outcomes.fail(prefix, entry, isThere ? 'withdraw-pending' : 'failed', obstacle);
       return 'stays';
     }
     if (path === undefined || failure !== null) {
-      this.#fail(prefix, entry, 'withdraw-pending', failure ?? '');
+      outcomes.fail(prefix, entry, 'withdraw-pending', failure ?? '');
     } else if (obstacle !== null || (path && !isGivenBack)) {
-      if (!this.#isInGrace(entry)) this.#fail(prefix, entry, 'withdraw-pending', obstacle ?? stillThere);
+      if (!outcomes.isInGrace(entry)) {
+        outcomes.fail(prefix, entry, 'withdraw-pending', obstacle ?? stillThere);
+      }
     } else {
-      if (entry.wasAnnounced) this.#sayWithdrawn(prefix, entry);
-      this.#tell(entry, {kind: 'removed', prefix});
+      outcomes.removed(prefix, entry);
       return 'gone';
     }
     return 'stays';
   }
 
-  #judgeWanted(prefix: Prefix, entry: FrrEntry, {established, failure, path}: FrrEvidence): FrrVerdict {
+  #judgeWanted(prefix: Prefix, entry: DrivenEntry, {established, failure, path}: FrrEvidence): FrrVerdict {
+    const outcomes = this.#outcomes;
     if (path === undefined || failure !== null) {
-      this.#fail(prefix, entry, 'failed', failure ?? '');
+      outcomes.fail(prefix, entry, 'failed', failure ?? '');
     } else if (path?.isValid && path.isBest) {
-      if (path.isAdvertised) this.#announced(prefix, entry);
-      else if (established === 0) this.#peerDown(prefix, entry);
-      else if (!this.#isInGrace(entry)) this.#fail(prefix, entry, 'failed', notLetOut);
-      else this.#pending(entry);
+      if (path.isAdvertised) outcomes.announced(prefix, entry);
+      else if (established === 0) outcomes.peerDown(prefix, entry, noNeighbor);
+      else if (!outcomes.isInGrace(entry)) outcomes.fail(prefix, entry, 'failed', notLetOut);
+      else outcomes.pending(entry);
     } else if (entry.isSettled && !path) return 'lost';
-    else if (this.#isInGrace(entry)) this.#pending(entry);
-    else this.#fail(prefix, entry, 'failed', path ? notUsed(path) : notOriginated);
+    else if (outcomes.isInGrace(entry)) outcomes.pending(entry);
+    else outcomes.fail(prefix, entry, 'failed', path ? notUsed(path) : notOriginated);
     return 'stays';
-  }
-
-  #announced(prefix: Prefix, entry: FrrEntry): void {
-    const {owners, word} = entry;
-    this.#good(entry, 'announced', null);
-    if (word !== 'announced') {
-      this.#options.emit({kind: 'route-announced', prefix, to: 'frr', nextHop: null, owners});
-    }
-    this.#tell(entry, {kind: 'installed', prefix});
-  }
-
-  /** Nothing is wrong with the route: it is in FRR's table, and goes out with the next session. */
-  #peerDown(prefix: Prefix, entry: FrrEntry): void {
-    if (entry.word === 'announced') {
-      this.#options.emit({kind: 'route-failed', prefix, to: 'frr', reason: noNeighbor});
-    }
-    this.#good(entry, 'peer-down', noNeighbor);
-    this.#tell(entry, {kind: 'installed', prefix});
-  }
-
-  #good(entry: FrrEntry, word: ItemWord, reason: string | null): void {
-    entry.word = word;
-    entry.reason = reason;
-    entry.complained = null;
-    entry.graceUntil = null;
-  }
-
-  #pending(entry: FrrEntry): void {
-    entry.word = 'pending';
-    entry.reason = null;
-  }
-
-  #sayWithdrawn(prefix: Prefix, entry: FrrEntry): void {
-    entry.wasAnnounced = false;
-    this.#options.emit({kind: 'route-withdrawn', prefix, to: 'frr', owners: entry.owners});
-  }
-
-  #fail(prefix: Prefix, entry: FrrEntry, word: ItemWord, reason: string): void {
-    entry.word = word;
-    entry.reason = reason;
-    if (entry.complained !== reason) {
-      entry.complained = reason;
-      this.#options.emit({kind: 'route-failed', prefix, to: 'frr', reason});
-    }
-    this.#tell(entry, {kind: 'failed', prefix, reason});
-  }
-
-  /** The same outcome is told once, until `set` asks again. */
-  #tell(entry: FrrEntry, event: AnnouncerEvent): void {
-    const text = event.kind === 'failed' ? `failed ${event.reason}` : event.kind;
-    if (entry.told === text) return;
-    entry.told = text;
-    this.#options.tell(event);
-  }
-
-  #isInGrace(entry: FrrEntry): boolean {
-    return entry.isInGrace(this.#options.clock.now(), graceMs);
   }
 }
 

@@ -2,7 +2,7 @@
 
 import {bgpdSockets, type FrrConfig} from '../config/frr.js';
 import {VtyClient} from '../control/vty-client.js';
-import {FrrError, type VtyAnswer} from '../control/vty-protocol.js';
+import {FrrError, NoBgpError, type VtyAnswer} from '../control/vty-protocol.js';
 import {askVtysh, type VtyshOptions} from '../control/vtysh-client.js';
 import type {UnixConnector} from '../io/text-stream.js';
 import type {Clock, Exec} from '../types.js';
@@ -62,14 +62,14 @@ export class FrrShell {
     return this.#client?.downReason === null;
   }
 
-  /** Nobody listens at bgpd's own socket, whose place was configured: there is no bgpd. */
+  /** There is no bgpd, as far as can be told: nobody listens at its own socket. */
   get isAbsent(): boolean {
-    return this.#vtysh.folder !== undefined && (this.#client?.isAbsent ?? false);
+    return this.#client?.isAbsent ?? false;
   }
 
   /**
    * Answers in the order of the commands; through vtysh there is none for what stands behind a command that was
-   * refused. Rejects with `FrrError`, which names what was tried.
+   * refused. Rejects with `FrrError`, which names what was tried: with `NoBgpError` where there is no bgpd.
    */
   async ask(commands: readonly string[]): Promise<readonly VtyAnswer[]> {
     await this.#known;
@@ -81,7 +81,8 @@ export class FrrShell {
       return await askVtysh(this.#vtysh, commands);
     } catch (error) {
       if (!(error instanceof FrrError) || down === null) throw error;
-      throw new FrrError(`${down}; ${error.message}`);
+      const message = `${down}; ${error.message}`;
+      throw this.isAbsent ? new NoBgpError(message) : new FrrError(message);
     }
   }
 }

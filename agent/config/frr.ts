@@ -1,6 +1,5 @@
 /** The `frr:` block as a value, and what FRR cannot be told: pure, for `validate` and for the announcer. */
 
-import type {Prefix, Route} from '../types.js';
 import type {RouteAttributes} from './types.js';
 
 export interface FrrConfig {
@@ -44,14 +43,4 @@ export function unsupportedByFrr(
     ['as_path_prepend', onlyConfigured && route.asPathPrepend > 0],
   ];
   return given.flatMap(([key, isGiven]) => (isGiven ? [key] : []));
-}
-
-/** Of several routes of a prefix the one that is for all peers: FRR's neighbors have no names of ours. */
-export function routeForFrr(items: readonly Route[]): ReadonlyMap<Prefix, Route> {
-  const map = new Map<Prefix, Route>();
-  for (const item of items) {
-    const known = map.get(item.prefix);
-    if (!known || (known.peers !== null && item.peers === null)) map.set(item.prefix, item);
-  }
-  return map;
 }

@@ -1,7 +1,7 @@
 /** FRR through `vtysh -c`: a process for each batch of commands, where bgpd's own socket cannot be reached. */
 
 import type {Exec} from '../types.js';
-import {checkCommand, FrrError, type VtyAnswer, vtyStatus} from './vty-protocol.js';
+import {checkCommand, FrrError, NoBgpError, type VtyAnswer, vtyStatus} from './vty-protocol.js';
 
 export interface VtyshOptions {
   readonly vtysh: string;
@@ -15,7 +15,8 @@ const maxBytes = 64 * 2 ** 20;
 
 /**
  * The answers to the commands in their order, up to the first one that was refused: vtysh does not carry out what
- * comes behind it. Rejects with `FrrError` where there is no answer, and where a command may not be sent.
+ * comes behind it. Rejects with `FrrError` where there is no answer, and where a command may not be sent; with
+ * `NoBgpError` where vtysh finds other daemons but no bgpd.
  */
 export async function askVtysh(
   {vtysh, folder, exec}: VtyshOptions,
@@ -32,6 +33,7 @@ export async function askVtysh(
   const {outcome, code, reason, stdout, stderr, truncated} = await exec.run(argv, {timeoutMs, maxBytes});
   if (outcome !== 'exited') throw new FrrError(`${vtysh}: ${reason}`);
   if (truncated) throw new FrrError(`${vtysh}: the answer is longer than ${maxBytes} bytes`);
+  if (/^bgpd is not running$/m.test(stderr)) throw new NoBgpError(`${vtysh}: bgpd is not running`);
   const isRunning = !/^(\w+) is not running$/m.test(stderr);
   const answers = splitEchoed(stdout, commands);
   const last = answers.at(-1);

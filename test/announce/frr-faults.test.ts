@@ -150,6 +150,20 @@ t.test('a line that went by other hands is gone', async (t) => {
   t.ok(desk.events.includes(`removed ${a}`));
 });
 
+t.test('bgpd ends: what goes down meanwhile is down', async (t) => {
+  const desk = newDesk(t);
+  const bgpd = await desk.start();
+  await desk.have([route(a), route(b)]);
+  await bgpd.stop();
+  await desk.quiet();
+  await desk.have([route(b)]);
+  t.ok(desk.events.includes(`removed ${a}`), 'nobody waits for a bgpd that is gone');
+  t.match(desk.status(), [/^10\.1\.1\.2\/32 failed: .*bgpd/]);
+  await desk.startBgpd();
+  await desk.pass(4_000);
+  t.same(desk.status(), [`${b} announced`]);
+});
+
 t.test('changes while a batch is under way: the table ends where the desired set is', async (t) => {
   const desk = newDesk(t);
   const bgpd = await desk.start();
@@ -172,6 +186,8 @@ t.test('stop: what cannot be withdrawn is said; nobody waits for a bgpd that is 
   await absent.quiet();
   await Promise.all([absent.announcer.stop('withdraw'), absent.quiet()]);
   t.ok(absent.clock.now() < 2_000);
+  t.same(absent.status(), [], 'no bgpd announces nothing');
+  t.notOk(absent.log.some((line) => line.startsWith('error')));
 
   const hanging = newDesk(t);
   const bgpd = await hanging.start();

@@ -172,6 +172,21 @@ for (const dialect of ['frr', 'quagga'] as const) {
   });
 }
 
+t.test('what never went out to a neighbor is not said to be withdrawn', async (t) => {
+  const desk = newDesk(t);
+  const bgpd = await desk.start();
+  bgpd.established = 0;
+  await desk.have([route(a)]);
+  await desk.pass(2_000);
+  t.match(desk.status(), [/^10\.1\.1\.1\/32 peer-down/]);
+  await desk.have([]);
+  t.same(desk.status(), []);
+  t.notOk(
+    desk.log.some((line) => line.startsWith('withdrawn')),
+    desk.log.join('; '),
+  );
+});
+
 t.test('a path that others announce is nothing of ours', async (t) => {
   const desk = newDesk(t);
   const bgpd = await desk.start();

@@ -191,10 +191,22 @@ t.test(
   },
 );
 
-t.test('where BIRD cannot be asked, its file is emptied and the answer is no', {skip}, async (t) => {
+t.test('where no BIRD runs its file is emptied, which is all: the answer is yes', {skip}, async (t) => {
   const {folder, bird, daemon} = await place(t);
   await kill(await daemon());
   await bird.stop();
+  const {code, stderr, stdout} = await run(['withdraw'], folder);
+  t.equal(code, 0);
+  t.match(stderr, /BIRD does not run/, 'and it says why');
+  t.match(stdout, `withdrawn ${vip} from bird\n`);
+  t.notMatch(readFileSync(join(folder, 'anycast.conf'), 'utf8'), vip, 'BIRD finds nothing when it starts');
+  t.same(inKernel(), []);
+});
+
+t.test('where BIRD hangs its file is emptied, and the answer is no', {skip}, async (t) => {
+  const {folder, bird, daemon} = await place(t);
+  await kill(await daemon());
+  bird.hang();
   const {code, stderr} = await run(['withdraw'], folder);
   t.equal(code, 1);
   t.match(stderr, `${vip} may still be in bird: `);

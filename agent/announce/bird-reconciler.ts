@@ -7,7 +7,8 @@
 import {type BirdConfig, unsupportedAttributes, unsupportedPrefix} from '../config/bird.js';
 import type {BirdClient} from '../control/bird-client.js';
 import {BirdError} from '../control/bird-protocol.js';
-import type {Desired, Prefix, Route} from '../types.js';
+import {familyOf} from '../lib/prefix.js';
+import type {Desired, IpFamily, Prefix, Route} from '../types.js';
 import {BirdJudge} from './bird-judge.js';
 import type {Applied, BirdMeans} from './bird-means.js';
 import {type BirdTruth, readTruth} from './bird-truth.js';
@@ -24,6 +25,8 @@ const polls = {firstMs: 1, limitMs: 100};
 export interface BirdReconcilerOptions extends DrivenOptions {
   readonly config: BirdConfig;
   readonly client: BirdClient;
+  /** Of BIRD 1.6 there is one for each. */
+  readonly families: readonly IpFamily[];
   readonly means: BirdMeans;
   /** The last gate. */
   readonly allowed: (prefix: Prefix) => boolean;
@@ -74,7 +77,8 @@ export class BirdReconciler {
 
   set(desired: Desired<Route>): void {
     if (this.passes.isStopped) return;
-    this.#table.take(desired);
+    const items = desired.items.filter(({prefix}) => this.#options.families.includes(familyOf(prefix)));
+    this.#table.take({...desired, items});
     this.#sorted = null;
     this.#pace.changed();
     this.passes.kick();

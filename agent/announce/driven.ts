@@ -16,23 +16,28 @@ import type {
   Route,
 } from '../types.js';
 import type {DrivenEntry} from './driven-entry.js';
+import type {Passes} from './driven-passes.js';
 
-/** One daemon. */
+/** One daemon: what is spoken over, and what brings it to the desired set. */
 export interface DrivenPart {
   /** For people: `BIRD`. */
   readonly title: string;
-  readonly entries: ReadonlyMap<Prefix, DrivenEntry>;
-  /** Why the last pass did not do what it was to; null when it did. */
-  readonly failure: string | null;
-  /** There is no such daemon that could announce anything. */
-  readonly isAbsent: boolean;
-  /** Waits for no daemon. */
-  start(): Promise<void>;
-  set(desired: Desired<Route>): void;
-  /** Resolves after the next pass, or when it is stopped. */
-  nextPass(): Promise<void>;
-  stop(): void;
-  note(level: LogLevel, message: string): void;
+  readonly client: {
+    start(): void;
+    stop(): void;
+    /** There is no such daemon that could announce anything. */
+    readonly isAbsent: boolean;
+  };
+  readonly reconciler: {
+    readonly passes: Passes;
+    readonly entries: ReadonlyMap<Prefix, DrivenEntry>;
+    /** Why the last pass did not do what it was to; null when it did. */
+    readonly failure: string | null;
+    set(desired: Desired<Route>): void;
+  };
+  readonly notes: DrivenNotes;
+  /** Reads what is there before anything is told; waits for no daemon. Absent: nothing is. */
+  readonly load?: () => Promise<void>;
 }
 
 export interface DrivenOptions {
@@ -63,12 +68,18 @@ export class DrivenAnnouncer<Name extends AnnouncerName> implements Announcer {
   }
 
   async start(): Promise<void> {
-    await Promise.all(this.#parts.map((part) => part.start()));
+    await Promise.all(
+      this.#parts.map(async ({client, load, reconciler}) => {
+        await load?.();
+        client.start();
+        reconciler.passes.start();
+      }),
+    );
   }
 
   set(desired: Desired<Route>): void {
     this.#desired = desired;
-    for (const part of this.#parts) part.set(desired);
+    for (const {reconciler} of this.#parts) reconciler.set(desired);
   }
 
   async idle(): Promise<void> {
@@ -82,7 +93,8 @@ export class DrivenAnnouncer<Name extends AnnouncerName> implements Announcer {
       await this.#atMost(withdrawMs, Promise.all(this.#parts.map(emptied)));
     }
     for (const part of this.#parts) {
-      part.stop();
+      part.reconciler.passes.stop();
+      part.client.stop();
       if (mode === 'withdraw') sayWhatIsLeft(part);
     }
   }
@@ -90,8 +102,8 @@ export class DrivenAnnouncer<Name extends AnnouncerName> implements Announcer {
   snapshot(): AnnouncerSnapshot {
     const items = new Map<Prefix, Json>();
     const reasons = new Map<Prefix, string>();
-    for (const {entries} of this.#parts) {
-      for (const [prefix, {word, reason}] of entries) {
+    for (const {reconciler} of this.#parts) {
+      for (const [prefix, {word, reason}] of reconciler.entries) {
         items.set(prefix, word);
         if (reason !== null) reasons.set(prefix, reason);
       }
@@ -116,39 +128,37 @@ export class DrivenAnnouncer<Name extends AnnouncerName> implements Announcer {
 }
 
 /** Resolves once nothing is left to withdraw, as far as can be told. */
-async function emptied(part: DrivenPart): Promise<void> {
-  do await part.nextPass();
-  while (part.entries.size > 0 || (part.failure !== null && !part.isAbsent));
+async function emptied({client, reconciler}: DrivenPart): Promise<void> {
+  do await reconciler.passes.next();
+  while (reconciler.entries.size > 0 || (reconciler.failure !== null && !client.isAbsent));
 }
 
 /** Resolves once a pass that has begun after this has found everything as `desired`, as far as can be told. */
-async function rested(part: DrivenPart, desired: Desired<Route> | null): Promise<void> {
+async function rested({client, reconciler}: DrivenPart, desired: Desired<Route> | null): Promise<void> {
   const isOpen = (): boolean =>
-    [...part.entries.values()].some(
+    [...reconciler.entries.values()].some(
       ({role, word}) => role !== 'kept' && (word === 'pending' || word === 'withdraw-pending'),
     );
   // The same again is a reason to look.
-  if (desired) part.set(desired);
-  do await part.nextPass();
-  while ((part.failure !== null || isOpen()) && !part.isAbsent);
+  if (desired) reconciler.set(desired);
+  do await reconciler.passes.next();
+  while ((reconciler.failure !== null || isOpen()) && !client.isAbsent);
 }
 
-function sayWhatIsLeft(part: DrivenPart): void {
-  const {entries, failure, title} = part;
+function sayWhatIsLeft({notes, reconciler: {entries, failure}, title}: DrivenPart): void {
   const [first] = entries;
   if (!first) return;
   const [prefix, {reason}] = first;
   const what = entries.size === 1 ? prefix : `${entries.size} prefixes`;
-  part.note(
-    'error',
-    `stopped, and ${title} may still announce ${what}: ${failure ?? reason ?? 'it took too long'}`,
-  );
+  const why = failure ?? reason ?? 'it took too long';
+  notes.note('error', `stopped, and ${title} may still announce ${what}: ${why}`);
 }
 
-/** Notes of one announcer, those about many prefixes as one. */
+/** What is said of one daemon: about many prefixes as one, and of its connection not the same twice. */
 export class DrivenNotes {
   readonly #emit: Emit;
   readonly #fields: JsonObject;
+  #saidDown: string | null = null;
 
   constructor(emit: Emit, fields: JsonObject) {
     this.#emit = emit;
@@ -158,6 +168,20 @@ export class DrivenNotes {
   note(level: LogLevel, message: string, prefixes?: readonly Prefix[]): void {
     const fields = {...this.#fields, ...(prefixes ? {prefixes: prefixes.slice(0, 20)} : {})};
     this.#emit({kind: 'note', level, message, fields});
+  }
+
+  /** It answers. */
+  up(message: string): void {
+    this.#saidDown = null;
+    this.note('info', message);
+  }
+
+  /** It does not; every attempt may be told. Answers whether the reason is a new one. */
+  down(reason: string): boolean {
+    if (reason === this.#saidDown) return false;
+    this.#saidDown = reason;
+    this.note('warn', reason);
+    return true;
   }
 
   /** `message` is given the prefix, or how many there are; nothing is said of none. */

@@ -43,9 +43,9 @@ interface Look {
 const polls = {firstMs: 100, limitMs: 1_000};
 
 export class GobgpReconciler {
+  readonly passes: Passes;
   readonly #options: GobgpReconcilerOptions;
   readonly #table = new DrivenTable();
-  readonly #passes: Passes;
   readonly #pace: DrivenPace;
   readonly #judge: GobgpJudge;
   readonly #notes: DrivenNotes;
@@ -60,14 +60,10 @@ export class GobgpReconciler {
   constructor(options: GobgpReconcilerOptions) {
     const {clock, emit} = options;
     this.#options = options;
-    this.#passes = new Passes(clock, () => this.#pass());
+    this.passes = new Passes(clock, () => this.#pass());
     this.#pace = new DrivenPace(clock, polls);
     this.#judge = new GobgpJudge(new DrivenOutcomes({...options, name: 'gobgp'}));
     this.#notes = new DrivenNotes(emit, {announcer: 'gobgp'});
-  }
-
-  get passes(): Passes {
-    return this.#passes;
   }
 
   get entries(): ReadonlyMap<Prefix, DrivenEntry> {
@@ -80,10 +76,10 @@ export class GobgpReconciler {
   }
 
   set(desired: Desired<Route>): void {
-    if (this.#passes.isStopped) return;
+    if (this.passes.isStopped) return;
     this.#table.take(desired);
     this.#pace.changed();
-    this.#passes.kick();
+    this.passes.kick();
   }
 
   /** gobgpd answers (again): what it has is not known. */
@@ -93,7 +89,7 @@ export class GobgpReconciler {
     this.#told.clear();
     this.#pace.restarted();
     for (const entry of this.entries.values()) entry.wasRetold = false;
-    this.#passes.kick();
+    this.passes.kick();
   }
 
   async #pass(): Promise<void> {
@@ -111,7 +107,7 @@ export class GobgpReconciler {
       if (!(error instanceof GobgpError)) throw error;
       return {paths: new Map(), failure: error.message};
     });
-    if (this.#passes.isStopped) return;
+    if (this.passes.isStopped) return;
     // Without a gobgpd nothing of ours is announced: that is all that a withdrawal wants.
     const isMissed = failure !== null && !(client.isAbsent && this.#table.items.size === 0);
     this.#failure = isMissed ? failure : null;
@@ -143,7 +139,7 @@ export class GobgpReconciler {
   /** Tells gobgpd what it does not know yet, and looks what it has. Rejects with `GobgpError`. */
   async #makeSo(isFull: boolean): Promise<Look> {
     const {client} = this.#options;
-    const hasNews = (): boolean => this.#passes.hasNews || this.#passes.isStopped;
+    const hasNews = (): boolean => this.passes.hasNews || this.passes.isStopped;
     if (client.downReason !== null) throw new GobgpError(client.downReason);
     this.#as ??= await client.ownAs();
     this.#sessions ??= await client.sessions();
@@ -245,7 +241,7 @@ export class GobgpReconciler {
       if (verdict === 'tell later') continue;
       if (verdict === 'lost') lost.push(prefix);
       entry.retell();
-      this.#passes.kick();
+      this.passes.kick();
     }
     this.#notes.about(lost, 'warn', (what) => `gobgpd no longer holds ${what}: telling it again`);
   }
@@ -270,7 +266,7 @@ export class GobgpReconciler {
     }
     if (failure === null) this.#pace.succeeded();
     // A connection that comes back tells of itself.
-    if (this.#passes.hasNews || (failure !== null && failure === client.downReason)) return;
-    this.#passes.kickAfter(this.#pace.waitMs(open, failure !== null));
+    if (this.passes.hasNews || (failure !== null && failure === client.downReason)) return;
+    this.passes.kickAfter(this.#pace.waitMs(open, failure !== null));
   }
 }

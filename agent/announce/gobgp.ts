@@ -7,7 +7,7 @@ import type {GobgpConfig} from '../config/gobgp.js';
 import {GobgpClient} from '../control/gobgp-client.js';
 import type {Journal} from '../io/journal.js';
 import type {PortConnector} from '../io/text-stream.js';
-import type {Desired, Exec, LogLevel, Prefix, Route} from '../types.js';
+import type {Exec, Prefix} from '../types.js';
 import {DrivenAnnouncer, DrivenNotes, type DrivenOptions, type DrivenPart, type Tell} from './driven.js';
 import {GobgpReconciler} from './gobgp-reconciler.js';
 
@@ -23,69 +23,22 @@ export interface GobgpAnnouncerOptions extends DrivenOptions {
 
 export class GobgpAnnouncer extends DrivenAnnouncer<'gobgp'> {
   constructor(options: GobgpAnnouncerOptions) {
-    super('gobgp', options, (tell) => [new Gobgpd(options, tell)]);
+    super('gobgp', options, (tell) => [gobgpd(options, tell)]);
   }
 }
 
-class Gobgpd implements DrivenPart {
-  readonly title = 'GoBGP';
-  readonly #client: GobgpClient;
-  readonly #reconciler: GobgpReconciler;
-  readonly #notes: DrivenNotes;
-  #saidDown: string | null = null;
-
-  constructor(options: GobgpAnnouncerOptions, tell: Tell) {
-    this.#notes = new DrivenNotes(options.emit, {announcer: 'gobgp'});
-    this.#client = new GobgpClient({
-      ...options,
-      onUp: (place) => {
-        this.#saidDown = null;
-        this.note('info', `gobgpd answers at ${place}`);
-        this.#reconciler.linkUp();
-      },
-      onDown: (reason) => this.#onDown(reason),
-    });
-    this.#reconciler = new GobgpReconciler({...options, client: this.#client, tell});
-  }
-
-  get entries(): DrivenPart['entries'] {
-    return this.#reconciler.entries;
-  }
-
-  get failure(): string | null {
-    return this.#reconciler.failure;
-  }
-
-  get isAbsent(): boolean {
-    return this.#client.isAbsent;
-  }
-
-  async start(): Promise<void> {
-    this.#client.start();
-    this.#reconciler.passes.start();
-  }
-
-  set(desired: Desired<Route>): void {
-    this.#reconciler.set(desired);
-  }
-
-  nextPass(): Promise<void> {
-    return this.#reconciler.passes.next();
-  }
-
-  stop(): void {
-    this.#reconciler.passes.stop();
-    this.#client.stop();
-  }
-
-  note(level: LogLevel, message: string): void {
-    this.#notes.note(level, message);
-  }
-
-  #onDown(reason: string): void {
-    if (reason === this.#saidDown) return;
-    this.#saidDown = reason;
-    this.note('warn', reason);
-    this.#reconciler.passes.kick();
-  }
+function gobgpd(options: GobgpAnnouncerOptions, tell: Tell): DrivenPart {
+  const notes = new DrivenNotes(options.emit, {announcer: 'gobgp'});
+  const client = new GobgpClient({
+    ...options,
+    onUp: (place) => {
+      notes.up(`gobgpd answers at ${place}`);
+      reconciler.linkUp();
+    },
+    onDown: (reason) => {
+      if (notes.down(reason)) reconciler.passes.kick();
+    },
+  });
+  const reconciler = new GobgpReconciler({...options, client, tell});
+  return {title: 'GoBGP', client, reconciler, notes};
 }

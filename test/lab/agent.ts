@@ -153,6 +153,10 @@ export class Agent {
     await this.kill();
   }
 
+  get pid(): number {
+    return this.#running.pid;
+  }
+
   /** The log since the start, parsed. */
   get log(): LogLine[] {
     const {stdout, stderr} = this.#running;

@@ -105,7 +105,7 @@ export class LoadedAgent {
     return Number(/accepted (\d+)/.exec(await this.#tell('count', 'accepted'))?.[1]);
   }
 
-  /** What the agent said of sessions that came or went, but for the first time each came. */
+  /** What the agent said of sessions that it lost, of BFD or BGP, and of the thread. */
   get falls(): readonly string[] {
     return this.agent.log
       .filter(({msg}) => /^bfd session \S+ down|^peer \S+ idle|^the bfd thread/.test(msg))

@@ -4,9 +4,16 @@
  * held out all the same, so that no round of the watchdog brings it back.
  */
 
+import {hostname} from 'node:os';
 import type {HoldCommand, HoldDone} from '../admin/holds.js';
+import {loadConfig} from '../config/load.js';
+import type {SyslogTarget} from '../config/syslog.js';
+import {createSyslog} from '../events/syslog.js';
+import {scriptMessage} from '../events/syslog-format.js';
 import {isAnnouncedVip} from '../events/vips.js';
+import {systemClock as clock} from '../io/clock.js';
 import {type LookUp, LookupError, lookUp} from '../io/dns.js';
+import {connectLog} from '../io/log-socket.js';
 import type {Terminal} from '../io/terminal.js';
 import {printable} from '../lib/printable.js';
 import type {Program} from './called-as.js';
@@ -57,7 +64,11 @@ export async function runVipMgmt(
   };
   try {
     const done = await giveHold(called, command, [name], {}, means);
-    return command === 'vip-del' ? sayDeleted(done, terminal) : sayAdded(done, terminal);
+    const said: string[] = [];
+    const code = command === 'vip-del' ? sayDeleted(done, terminal, said) : sayAdded(done, terminal, said);
+    for (const line of said) terminal.err(`bgp_mgt: ${line}\n`);
+    await sendToSystemLog(said, configFile);
+    return code;
   } catch (error) {
     if (!(error instanceof CommandError)) throw error;
     if (unknown) terminal.out(`Unable to lookup ${printable(name)}. Exiting..\n`);
@@ -78,9 +89,24 @@ const withoutDaemon: HoldMeans['withoutDaemon'] & {} = async (command, args, con
   );
 };
 
-function sayDeleted({vips}: HoldDone, terminal: Terminal): number {
+/** As `logger -t bgp_mgt` did; where `log.syslog.compat` does it, it is done. */
+async function sendToSystemLog(lines: readonly string[], configFile: string | undefined): Promise<void> {
+  const configured = loadConfig({configFile}).config?.log.syslog ?? null;
+  if (lines.length === 0 || configured?.compat) return;
+  const target = configured?.target ?? devLog;
+  const origin = {hostname: hostname(), pid: process.pid};
+  const config = {target, format: 'rfc3164', facility: 'user', tag: 'bgp_mgt'} as const;
+  const syslog = createSyslog({config, origin, connect: connectLog, clock, report: () => {}});
+  for (const text of lines)
+    syslog.send(scriptMessage({tag: 'bgp_mgt', text}, clock.wallMs(), config, origin));
+  await syslog.close(1000);
+}
+
+const devLog: SyslogTarget = {kind: 'unix', path: '/dev/log'};
+
+function sayDeleted({vips}: HoldDone, terminal: Terminal, said: string[]): number {
   for (const {prefix, was_announced} of vips) {
-    if (was_announced) terminal.err(`bgp_mgt: Deleting route to ${prefix}\n`);
+    if (was_announced) said.push(`Deleting route to ${prefix}`);
     else terminal.out(`Route ${prefix} already removed\n`);
   }
   const left = vips.filter(isAnnouncedVip);
@@ -91,7 +117,7 @@ function sayDeleted({vips}: HoldDone, terminal: Terminal): number {
   return left.length > 0 ? failed : exitCode.ok;
 }
 
-function sayAdded({vips}: HoldDone, terminal: Terminal): number {
+function sayAdded({vips}: HoldDone, terminal: Terminal, said: string[]): number {
   let code: number = exitCode.ok;
   for (const vip of vips) {
     const {prefix, reasons, services, was_announced, was_held} = vip;
@@ -100,7 +126,7 @@ function sayAdded({vips}: HoldDone, terminal: Terminal): number {
     else if (reasons.frr !== undefined && services.length === 0) {
       terminal.err(`vip_mgmt: ${printable(`${prefix} was not added: ${reasons.frr}`)}\n`);
       code = failed;
-    } else if (services.length === 0 || was_held) terminal.err(`bgp_mgt: Adding route to ${prefix}\n`);
+    } else if (services.length === 0 || was_held) said.push(`Adding route to ${prefix}`);
     if (services.length > 0 && !was_announced && !isAnnouncedVip(vip)) {
       terminal.err(`vip_mgmt: ${printable(`${prefix} returns when the checks of ${names} pass`)}\n`);
     }

@@ -119,8 +119,9 @@ const restartKeys: KeyTable = {
   gobgp: ({gobgp}) => gobgp && JSON.stringify(gobgp),
 };
 
-function syslogText({target, format, facility, tag}: SyslogConfig): string {
-  return `${formatTarget(target)} ${format} ${facility} ${tag}`;
+function syslogText({target, format, facility, tag, compat}: SyslogConfig): string {
+  const more = compat === undefined ? '' : ` with lines of ${compat}`;
+  return `${formatTarget(target)} ${format} ${facility} ${tag}${more}`;
 }
 
 function changesOf(keys: KeyTable, old: Config, next: Config): readonly Change[] {

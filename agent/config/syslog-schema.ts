@@ -23,13 +23,14 @@ const syslogKeys = {
     // RFC 3164 §4.1.3 allows 32 characters, and ends the tag at the first that is none of these.
     z.string().regex(/^[A-Za-z0-9._/-]{1,32}$/, 'must be letters, digits, ".", "_", "/" and "-", at most 32'),
   ),
+  compat: key(z.enum(['vip_watchdog'])),
 };
 
 const unixSocket: SyslogTarget = {kind: 'unix', path: '/dev/log'};
 
 /** What is not written has its default, also where something was wrong. */
 export function readSyslog(value: Value): SyslogConfig {
-  const section = new Section(value, syslogKeys, {later: ['compat'], isUsefulEmpty: true});
+  const section = new Section(value, syslogKeys, {isUsefulEmpty: true});
   const target = section.get('target') ?? unixSocket;
   // syslog(3) writes nothing else to /dev/log.
   const customary = target.kind === 'unix' ? 'rfc3164' : 'rfc5424';
@@ -39,10 +40,12 @@ export function readSyslog(value: Value): SyslogConfig {
       .at('format')
       .warning('journald, and rsyslog as it comes, read only rfc3164 on a unix socket: leave `format` out');
   }
+  const compat = section.get('compat');
   return {
     target,
     format,
     facility: section.get('facility') ?? 'daemon',
     tag: section.get('tag') ?? 'eip-health',
+    ...(compat && {compat}),
   };
 }

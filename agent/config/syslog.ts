@@ -6,6 +6,8 @@ export interface SyslogConfig {
   readonly facility: Facility;
   /** APP-NAME of RFC 5424, TAG of RFC 3164. */
   readonly tag: string;
+  /** Lines that another program wrote are written as well, as it wrote them. Absent: none. */
+  readonly compat?: 'vip_watchdog';
 }
 
 export type SyslogTarget =

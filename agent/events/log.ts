@@ -9,10 +9,11 @@ import type {Output} from '../io/output.js';
 import {styles} from '../lib/styles.js';
 import type {AgentEvent, Clock, LogLevel} from '../types.js';
 import {type Batch, createBurst, type Entry, summaryThreshold} from './burst.js';
+import {createCompat} from './compat.js';
 import {isPrefixEvent, type LogLine, logLine, summaryLine} from './log-line.js';
 import {prettyLine} from './pretty.js';
 import {createSyslog, type Syslog} from './syslog.js';
-import {priorityPrefix} from './syslog-format.js';
+import {priorityPrefix, scriptMessage} from './syslog-format.js';
 
 export interface LogOptions {
   readonly config: LogConfig;
@@ -73,8 +74,10 @@ export function createLog({
   );
   const levelOf = createLevels();
   let syslogConfig = config.syslog;
+  const origin = {hostname: hostname(), pid: process.pid};
   let syslog = startSyslog(syslogConfig);
-  const burst = createBurst(clock, () => logger.isLevelEnabled('debug'), writeEntries);
+  let compat = syslogConfig?.compat ? createCompat() : null;
+  const burst = createBurst(clock, () => compat !== null || logger.isLevelEnabled('debug'), writeEntries);
 
   function write(at: number, level: LogLevel, {message, fields}: LogLine): void {
     if (!logger.isLevelEnabled(level)) return;
@@ -87,7 +90,7 @@ export function createLog({
     if (config === null) return null;
     return createSyslog({
       config,
-      origin: {hostname: hostname(), pid: process.pid},
+      origin,
       connect: connectSyslog,
       clock,
       report: (level, message, fields) => write(clock.wallMs(), level, {level, message, fields}),
@@ -105,6 +108,7 @@ export function createLog({
   function writeEntries(entries: readonly Entry[]): void {
     const summarized = new Set<Batch>();
     for (const {at, event, batch} of entries) {
+      writeCompat(at, event);
       const line = logLine(event);
       if (batch === null || batch.count <= summaryThreshold) {
         write(at, levelOf(event, line), line);
@@ -119,8 +123,14 @@ export function createLog({
     }
   }
 
+  function writeCompat(at: number, event: AgentEvent): void {
+    if (!compat || !syslogConfig) return;
+    for (const line of compat.linesOf(event)) syslog?.send(scriptMessage(line, at, syslogConfig, origin));
+  }
+
   return {
     sink(event) {
+      compat?.note(event);
       if (isRoutine(event) && !logger.isLevelEnabled('debug')) return;
       burst.add(event);
       // What is about to end the process must not wait.
@@ -134,6 +144,7 @@ export function createLog({
       void syslog?.close(closeTimeoutMs);
       syslogConfig = next.syslog;
       syslog = startSyslog(syslogConfig);
+      compat = syslogConfig?.compat ? (compat ?? createCompat()) : null;
     },
     flush: () => burst.flush(),
     async close(timeoutMs) {

@@ -28,6 +28,8 @@ const severities: Readonly<Record<string, number>> = {
   fatal: 2,
 };
 
+const noticeSeverity = 5;
+
 /** rsyslog and syslog-ng read no longer messages unless told to. */
 export const maxMessageBytes = 8192;
 
@@ -61,6 +63,20 @@ export function syslogMessage(json: string, config: SyslogConfig, origin: Syslog
   return cut(Buffer.from(`<${priority}>${header} ${printable(record.msg)}`));
 }
 
+/**
+ * One line as logger(1) writes it for a script: RFC 3164, `user.notice`, without a process id. `at`: wall clock,
+ * milliseconds since the epoch.
+ */
+export function scriptMessage(
+  {tag, text}: {readonly tag: string; readonly text: string},
+  at: number,
+  {target}: Pick<SyslogConfig, 'target'>,
+  {hostname}: Pick<SyslogOrigin, 'hostname'>,
+): Buffer {
+  const header = `<${facilities.user * 8 + noticeSeverity}>${localTime(new Date(at))} ${hostPart(target, hostname)}`;
+  return cut(Buffer.from(`${header}${tag}: ${printable(text)}`));
+}
+
 /** RFC 5424 §6.2: `VERSION TIMESTAMP HOSTNAME APP-NAME PROCID MSGID STRUCTURED-DATA`. */
 function header5424(record: LogRecord, {tag}: SyslogConfig, {hostname, pid}: SyslogOrigin): string {
   return `1 ${record.time} ${hostField(hostname)} ${tag} ${pid} - ${structuredData(record)}`;
@@ -71,8 +87,11 @@ function header5424(record: LogRecord, {tag}: SyslogConfig, {hostname, pid}: Sys
  * no host name: syslog(3) writes none, and those who listen there expect none.
  */
 function header3164(record: LogRecord, {tag, target}: SyslogConfig, {hostname, pid}: SyslogOrigin): string {
-  const host = target.kind === 'unix' ? '' : `${hostField(hostname.split('.', 1)[0] ?? '')} `;
-  return `${localTime(new Date(record.time))} ${host}${tag}[${pid}]:`;
+  return `${localTime(new Date(record.time))} ${hostPart(target, hostname)}${tag}[${pid}]:`;
+}
+
+function hostPart(target: SyslogConfig['target'], hostname: string): string {
+  return target.kind === 'unix' ? '' : `${hostField(hostname.split('.', 1)[0] ?? '')} `;
 }
 
 /** RFC 5424 §6.3; `-` for a record about no service, prefix or peer. */

@@ -18,6 +18,8 @@ export interface SyslogOptions {
 export interface Syslog {
   /** One line as pino wrote it. Never blocks, never throws; what finds no place in the queue is counted. */
   write(json: string): void;
+  /** The same with a message that is ready. */
+  send(message: Buffer): void;
   /** Resolves when the queue is empty or there is no hope, at the latest after `timeoutMs`. */
   close(timeoutMs: number): Promise<void>;
 }
@@ -108,18 +110,20 @@ export function createSyslog({config, origin, connect, clock, report}: SyslogOpt
     });
   }
 
+  function send(message: Buffer): void {
+    if (isClosed) return;
+    if (queuedBytes + message.length > maxQueuedBytes) {
+      lost += 1;
+      return;
+    }
+    queue.push(message);
+    queuedBytes += message.length;
+    flush();
+  }
+
   return {
-    write(json) {
-      if (isClosed) return;
-      const message = syslogMessage(json, config, origin);
-      if (queuedBytes + message.length > maxQueuedBytes) {
-        lost += 1;
-        return;
-      }
-      queue.push(message);
-      queuedBytes += message.length;
-      flush();
-    },
+    write: (json) => send(syslogMessage(json, config, origin)),
+    send,
     async close(timeoutMs) {
       if (isClosed) return;
       isClosed = true;

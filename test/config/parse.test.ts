@@ -123,6 +123,18 @@ bgp:
   t.end();
 });
 
+t.test('lines of another program in the system log', (t) => {
+  const {log} = configOf({main: 'kernel: {}\nlog: {syslog: {compat: vip_watchdog}}'});
+  t.same(log.syslog, {
+    target: {kind: 'unix', path: '/dev/log'},
+    format: 'rfc3164',
+    facility: 'daemon',
+    tag: 'eip-health',
+    compat: 'vip_watchdog',
+  });
+  t.end();
+});
+
 t.test('the defaults of a main file', (t) => {
   const main = 'kernel: {}\nbgp: {local_as: 64512, peers: [{address: 10.0.0.1, remote_as: external}]}\n';
   const config = configOf({main});

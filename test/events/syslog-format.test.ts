@@ -1,6 +1,11 @@
 import t from 'tap';
 import {parseTarget, type SyslogConfig} from '../../agent/config/syslog.js';
-import {maxMessageBytes, priorityPrefix, syslogMessage} from '../../agent/events/syslog-format.js';
+import {
+  maxMessageBytes,
+  priorityPrefix,
+  scriptMessage,
+  syslogMessage,
+} from '../../agent/events/syslog-format.js';
 
 // RFC 3164 writes local time.
 process.env.TZ = 'Europe/Oslo';
@@ -104,4 +109,17 @@ t.test('targets', async (t) => {
   ]) {
     t.equal(parseTarget(wrong), null, wrong);
   }
+});
+
+t.test('a line of a script, as logger(1) writes it', async (t) => {
+  const line = {tag: 'bgp_mgt', text: 'Deleting route to 192.0.2.1/32'};
+  const at = Date.UTC(2026, 3, 5, 9, 38, 0);
+  t.equal(
+    scriptMessage(line, at, config('rfc3164', 'unix:/dev/log'), origin).toString(),
+    '<13>Apr  5 11:38:00 bgp_mgt: Deleting route to 192.0.2.1/32',
+  );
+  t.equal(
+    scriptMessage(line, at, config('rfc5424'), origin).toString(),
+    '<13>Apr  5 11:38:00 lb1 bgp_mgt: Deleting route to 192.0.2.1/32',
+  );
 });

@@ -5,9 +5,10 @@
  */
 
 import {type ExabgpConfig, exabgpNextHop, noExabgpNextHop, unsupportedByExabgp} from '../config/exabgp.js';
-import {announceLine, parseAnswer, withdrawLine} from '../control/exabgp-protocol.js';
+import {ExabgpClient} from '../control/exabgp-client.js';
+import {announceLine, withdrawLine} from '../control/exabgp-protocol.js';
 import type {Journal} from '../io/journal.js';
-import type {LinePipe, OpenLinePipe} from '../io/line-pipe.js';
+import type {OpenLinePipe} from '../io/line-pipe.js';
 import {backoffMs} from '../lib/backoff.js';
 import {remember} from '../lib/collections.js';
 import {parsePrefix} from '../lib/prefix.js';
@@ -27,10 +28,7 @@ import {oneEach} from './driven-table.js';
 import {ExabgpEntry, unknownLine} from './exabgp-entry.js';
 
 const retries = {firstMs: 100, limitMs: 30_000};
-const answerTimeoutMs = 5_000;
 const withdrawMs = 5_000;
-/** Characters that may wait for an answer: half of what a pipe takes without blocking the writer. */
-const windowSize = 32 * 1024;
 
 export interface ExabgpAnnouncerOptions {
   readonly config: ExabgpConfig;
@@ -45,11 +43,10 @@ export interface ExabgpAnnouncerOptions {
   readonly emit: Emit;
 }
 
-interface Sent {
+interface Said {
   readonly entry: ExabgpEntry;
   /** What ExaBGP has of it once it says `done`. */
   readonly gives: string | null;
-  readonly line: string;
 }
 
 export class ExabgpAnnouncer implements Announcer {
@@ -58,33 +55,30 @@ export class ExabgpAnnouncer implements Announcer {
   readonly #entries = new Map<Prefix, ExabgpEntry>();
   readonly #queue = new Set<ExabgpEntry>();
   readonly #listeners = new Set<(event: AnnouncerEvent) => void>();
-  /** On the way, in the order in which they are answered. */
-  #sent: Sent[] = [];
-  #sentSize = 0;
-  #cancelAnswer: Cancel = () => {};
-  #pipe: LinePipe | null = null;
-  #isOver = false;
+  readonly #client: ExabgpClient<Said>;
   #isScheduled = false;
   #onEmpty: () => void = () => {};
 
   constructor(options: ExabgpAnnouncerOptions) {
+    const {clock, onEnd, open} = options;
     this.#options = options;
+    this.#client = new ExabgpClient({
+      open,
+      clock,
+      answered: ({about, line}, answer) => this.#answered(about, line, answer),
+      overdue: (sent) => this.#overdue(sent.map(({about}) => about)),
+      ended: () => this.#ended(),
+      closed: onEnd,
+    });
   }
 
   async start(): Promise<void> {
-    const {journal, onEnd, open} = this.#options;
-    for (const text of journal.entries()) {
+    for (const text of this.#options.journal.entries()) {
       const entry = new ExabgpEntry(parsePrefix(text));
       entry.have = unknownLine;
       this.#entries.set(entry.prefix, entry);
     }
-    this.#pipe = open({
-      line: (text) => this.#read(text),
-      closed: () => {
-        this.#end();
-        onEnd();
-      },
-    });
+    this.#client.start();
   }
 
   set({adopt, items}: Desired<Route>): void {
@@ -110,7 +104,7 @@ export class ExabgpAnnouncer implements Announcer {
 
   /** `keep`: ExaBGP goes on announcing what it was told. */
   async stop(mode: 'withdraw' | 'keep'): Promise<void> {
-    if (mode === 'withdraw' && !this.#isOver) {
+    if (mode === 'withdraw' && !this.#client.isOver) {
       this.set({items: [], adopt: new Set(), complete: true});
       await new Promise<void>((resolve) => {
         const cancel = this.#options.clock.after(withdrawMs, resolve);
@@ -120,12 +114,12 @@ export class ExabgpAnnouncer implements Announcer {
         };
         this.#lookWhetherEmpty();
       });
-      if (this.#entries.size > 0 && !this.#isOver) {
+      if (this.#entries.size > 0 && !this.#client.isOver) {
         const message = `stopped, and ExaBGP has not acknowledged the withdrawal of ${this.#entries.size} prefixes`;
         this.#options.emit({kind: 'note', level: 'error', message, fields: {announcer: this.name}});
       }
     }
-    this.#end();
+    this.#client.end();
   }
 
   snapshot(): AnnouncerSnapshot {
@@ -171,7 +165,7 @@ export class ExabgpAnnouncer implements Announcer {
 
   #flush(): void {
     for (const entry of this.#queue) {
-      if (this.#sentSize >= windowSize) return;
+      if (!this.#client.hasRoom) return;
       this.#queue.delete(entry);
       this.#step(entry);
     }
@@ -182,8 +176,8 @@ export class ExabgpAnnouncer implements Announcer {
     // An answer, or the end of a wait, brings it back.
     if (entry.isUnderWay || entry.cancelRetry !== null) return;
     // Its sessions are gone, or it keeps what it has: nothing can be said any more.
-    if (this.#isOver) entry.have = null;
-    if (this.#isOver && entry.route !== null) return;
+    if (this.#client.isOver) entry.have = null;
+    if (this.#client.isOver && entry.route !== null) return;
     if (entry.target === entry.have) this.#settled(entry);
     else this.#send(entry);
   }
@@ -215,23 +209,11 @@ export class ExabgpAnnouncer implements Announcer {
     }
     const line = target ?? withdrawLine(prefix);
     entry.isUnderWay = true;
-    this.#sent.push({entry, gives: target, line});
-    this.#sentSize += line.length;
-    if (this.#sent.length === 1) this.#awaitAnswer();
-    this.#pipe?.write(line);
+    this.#client.say(line, {entry, gives: target});
   }
 
-  #awaitAnswer(): void {
-    this.#cancelAnswer();
-    if (this.#sent.length > 0)
-      this.#cancelAnswer = this.#options.clock.after(answerTimeoutMs, () => this.#overdue());
-  }
-
-  #overdue(): void {
-    const sent = this.#sent;
-    this.#sent = [];
-    this.#sentSize = 0;
-    for (const {entry} of sent) {
+  #overdue(said: readonly Said[]): void {
+    for (const {entry} of said) {
       entry.isUnderWay = false;
       // It may have been heard all the same.
       entry.have = unknownLine;
@@ -240,14 +222,7 @@ export class ExabgpAnnouncer implements Announcer {
     this.#flush();
   }
 
-  #read(text: string): void {
-    const answer = parseAnswer(text);
-    if (answer === 'shutdown') this.#end();
-    const first = answer === 'done' || answer === 'error' ? this.#sent.shift() : undefined;
-    if (!first) return;
-    const {entry, gives, line} = first;
-    this.#sentSize -= line.length;
-    this.#awaitAnswer();
+  #answered({entry, gives}: Said, line: string, answer: 'done' | 'error'): void {
     entry.isUnderWay = false;
     if (answer === 'done') this.#done(entry, gives);
     else this.#retry(entry, `ExaBGP refuses "${line}": its log says why`);
@@ -302,15 +277,10 @@ export class ExabgpAnnouncer implements Announcer {
   }
 
   #lookWhetherEmpty(): void {
-    if (this.#isOver || this.#entries.size === 0) this.#onEmpty();
+    if (this.#client.isOver || this.#entries.size === 0) this.#onEmpty();
   }
 
-  #end(): void {
-    if (this.#isOver) return;
-    this.#isOver = true;
-    this.#cancelAnswer();
-    this.#sent = [];
-    this.#sentSize = 0;
+  #ended(): void {
     for (const entry of this.#entries.values()) {
       entry.stopWaiting();
       entry.isUnderWay = false;

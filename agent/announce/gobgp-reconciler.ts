@@ -4,16 +4,8 @@
  * who added a path, and forgets all of them when it ends.
  */
 
-import {type GobgpConfig, gobgpNextHop, noGobgpNextHop, unsupportedByGobgp} from '../config/gobgp.js';
-import type {GobgpClient} from '../control/gobgp-client.js';
-import {
-  addWords,
-  attributesOf,
-  GobgpError,
-  type GobgpPath,
-  type GobgpSessions,
-} from '../control/gobgp-protocol.js';
-import type {Journal} from '../io/journal.js';
+import {gobgpNextHop} from '../config/gobgp.js';
+import {attributesOf, GobgpError, type GobgpPath, type GobgpSessions} from '../control/gobgp-protocol.js';
 import {familyOf, parsePrefix} from '../lib/prefix.js';
 import type {Desired, Prefix, Route} from '../types.js';
 import {DrivenNotes, type DrivenOptions, type Tell} from './driven.js';
@@ -23,14 +15,9 @@ import {DrivenPace} from './driven-pace.js';
 import {Passes} from './driven-passes.js';
 import {DrivenTable} from './driven-table.js';
 import {GobgpJudge} from './gobgp-judge.js';
+import {GobgpMaker, type GobgpMakerOptions} from './gobgp-maker.js';
 
-export interface GobgpReconcilerOptions extends DrivenOptions {
-  readonly config: GobgpConfig;
-  readonly client: GobgpClient;
-  /** The prefixes that gobgpd was told of. */
-  readonly journal: Journal;
-  /** The last gate. */
-  readonly allowed: (prefix: Prefix) => boolean;
+export interface GobgpReconcilerOptions extends GobgpMakerOptions, DrivenOptions {
   readonly tell: Tell;
 }
 
@@ -47,12 +34,9 @@ export class GobgpReconciler {
   readonly #options: GobgpReconcilerOptions;
   readonly #table = new DrivenTable();
   readonly #pace: DrivenPace;
+  readonly #maker: GobgpMaker;
   readonly #judge: GobgpJudge;
   readonly #notes: DrivenNotes;
-  /** What gobgpd has acknowledged since it answers: the words of an addition, or null for a removal. */
-  readonly #told = new Map<Prefix, string | null>();
-  /** Why gobgpd does not take what it is told of a prefix, or it cannot be told. */
-  readonly #obstacles = new Map<Prefix, string>();
   #as: number | null = null;
   #sessions: GobgpSessions | null = null;
   #failure: string | null = null;
@@ -62,6 +46,7 @@ export class GobgpReconciler {
     this.#options = options;
     this.passes = new Passes(clock, () => this.#pass());
     this.#pace = new DrivenPace(clock, polls);
+    this.#maker = new GobgpMaker(options, this.#table);
     this.#judge = new GobgpJudge(new DrivenOutcomes({...options, name: 'gobgp'}));
     this.#notes = new DrivenNotes(emit, {announcer: 'gobgp'});
   }
@@ -86,7 +71,7 @@ export class GobgpReconciler {
   linkUp(): void {
     this.#as = null;
     this.#sessions = null;
-    this.#told.clear();
+    this.#maker.forgetAll();
     this.#pace.restarted();
     for (const entry of this.entries.values()) entry.wasRetold = false;
     this.passes.kick();
@@ -125,7 +110,7 @@ export class GobgpReconciler {
       if (this.#table.wasEverWanted(prefix)) continue;
       const mayStay = adopt?.has(prefix) && allowed(prefix);
       const entry = this.#table.entryOf(prefix, mayStay ? 'kept' : 'unwanted');
-      if (mayStay || this.#told.has(prefix)) continue;
+      if (mayStay || this.#maker.hasTold(prefix)) continue;
       if (entry.role === 'kept') entry.turn('unwanted');
       if (entry.isNews) dropped.push(prefix);
     }
@@ -143,10 +128,7 @@ export class GobgpReconciler {
     if (client.downReason !== null) throw new GobgpError(client.downReason);
     this.#as ??= await client.ownAs();
     this.#sessions ??= await client.sessions();
-    this.#obstacles.clear();
-    const words = this.#wordsFor(this.#as);
-    await this.#remove(words, hasNews);
-    if (!hasNews()) await this.#add(words, hasNews);
+    await this.#maker.makeSo(this.#as, this.#sessions, hasNews);
     const prefixes = this.#table.toLookAt(isFull);
     if (prefixes.length === 0) return {paths: new Map(), failure: null};
     const [paths, sessions] = await Promise.all([client.paths(prefixes, hasNews), client.sessions()]);
@@ -156,76 +138,16 @@ export class GobgpReconciler {
     return {paths, failure: null};
   }
 
-  /** How gobgpd is told of what is wanted; the rest gets to know its obstacle. */
-  #wordsFor(as: number): ReadonlyMap<Prefix, readonly string[]> {
-    const words = new Map<Prefix, readonly string[]>();
-    for (const [prefix, route] of this.#table.items) {
-      const obstacle = this.#obstacleTo(route);
-      if (obstacle === null) words.set(prefix, addWords(route, this.#options.config, as));
-      else this.#obstacles.set(prefix, obstacle);
-    }
-    return words;
-  }
-
-  #obstacleTo(route: Route): string | null {
-    const {allowed, config} = this.#options;
-    const {prefix} = route;
-    if (!allowed(prefix)) return 'not covered by `allow`';
-    const keys = unsupportedByGobgp(route);
-    if (keys.length > 0) return `GoBGP cannot be told ${keys.join(', ')}`;
-    const isLost = familyOf(prefix) === 'ipv6' && gobgpNextHop(config, route) === null;
-    return isLost && this.#sessions?.hasMixed ? `${prefix} ${noGobgpNextHop}` : null;
-  }
-
-  async #remove(words: ReadonlyMap<Prefix, readonly string[]>, hasNews: () => boolean): Promise<void> {
-    const {client, journal} = this.#options;
-    const prefixes = [...this.entries].flatMap(([prefix, {role}]) =>
-      role !== 'kept' &&
-      !words.has(prefix) &&
-      this.#told.get(prefix) !== null &&
-      journal.entries().has(prefix)
-        ? [prefix]
-        : [],
-    );
-    const refused = await client.remove(prefixes, hasNews, (prefix) => this.#told.set(prefix, null));
-    for (const [prefix, why] of refused) this.#obstacles.set(prefix, why);
-  }
-
-  async #add(words: ReadonlyMap<Prefix, readonly string[]>, hasNews: () => boolean): Promise<void> {
-    const {client} = this.#options;
-    const news = [...words].filter(
-      ([prefix, said]) => this.#told.get(prefix) !== said.join(' ') && this.#isNoted(prefix),
-    );
-    const done = (prefix: Prefix): void => {
-      this.#told.set(prefix, words.get(prefix)?.join(' ') ?? null);
-    };
-    const refused = await client.change(new Map(news), hasNews, done);
-    for (const [prefix, why] of refused) this.#obstacles.set(prefix, why);
-  }
-
-  /** What cannot be noted is not told to gobgpd: nobody would ever take it out. */
-  #isNoted(prefix: Prefix): boolean {
-    const {journal} = this.#options;
-    try {
-      journal.add(prefix);
-      return true;
-    } catch (error) {
-      const why = error instanceof Error ? error.message : String(error);
-      this.#obstacles.set(prefix, `cannot note it in state_dir: ${why}`);
-      return false;
-    }
-  }
-
   #judgeAll(paths: Look['paths'], failure: string | null): void {
     const {client, config} = this.#options;
     const lost: Prefix[] = [];
     for (const [prefix, entry] of this.entries) {
       const found = paths.get(prefix);
-      const obstacle = this.#obstacles.get(prefix) ?? null;
+      const obstacle = this.#maker.obstacles.get(prefix) ?? null;
       if (entry.isNews || (failure === null && found === undefined && obstacle === null)) continue;
       const item = this.#table.items.get(prefix);
       // There was news before its turn came.
-      if (item && failure === null && obstacle === null && !this.#told.has(prefix)) continue;
+      if (item && failure === null && obstacle === null && !this.#maker.hasTold(prefix)) continue;
       const verdict = this.#judge.judge(prefix, entry, {
         paths: found,
         attributes: item ? attributesOf(item, config, this.#as ?? 0) : null,
@@ -237,7 +159,7 @@ export class GobgpReconciler {
       });
       if (verdict === 'gone') this.#forget(prefix);
       if (verdict === 'gone' || verdict === 'stays') continue;
-      this.#told.delete(prefix);
+      this.#maker.forget(prefix);
       if (verdict === 'tell later') continue;
       if (verdict === 'lost') lost.push(prefix);
       entry.retell();
@@ -249,7 +171,7 @@ export class GobgpReconciler {
   #forget(prefix: Prefix): void {
     const {journal} = this.#options;
     this.#table.entries.delete(prefix);
-    this.#told.delete(prefix);
+    this.#maker.forget(prefix);
     try {
       journal.remove(prefix);
     } catch {

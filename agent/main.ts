@@ -26,7 +26,8 @@ import {fileOutput, standardError, standardOutput} from './io/output.js';
 import {catchSignals, type Signals} from './io/signals.js';
 import {usesColor} from './io/terminal.js';
 import {version} from './io/version.js';
-import type {Emit, IpAddress, Prefix} from './types.js';
+import {StopRequest} from './stop-request.js';
+import type {Emit, IpAddress, JsonObject, Prefix} from './types.js';
 import {ScheduledConfig, type WatchdogSchedule} from './watchdog/schedule.js';
 
 export interface RunOptions {
@@ -139,7 +140,9 @@ async function run(
     emit,
     onExabgpEnd: () => endWithExabgp(),
   });
+  const request = new StopRequest();
   const ended = new Promise<number>((resolve) => {
+    void request.asked.then(() => resolve(0));
     endWithExabgp = () => {
       note(emit, 'warn', 'ExaBGP has ended');
       resolve(0);
@@ -166,7 +169,8 @@ async function run(
   });
   try {
     await daemon.start();
-    const api = createApiServer({path: config.controlSocket, handlers: daemon.handlers, clock, emit});
+    const handlers = {...daemon.handlers, stop: (args: JsonObject) => request.handle(args)};
+    const api = createApiServer({path: config.controlSocket, handlers, clock, emit});
     if (dryRun !== 'all') {
       await api.start();
       stops.push(() => api.stop());
@@ -186,7 +190,7 @@ async function run(
   }
 
   const code = await ended;
-  ending = code === 0 ? daemon.onStop : 'withdraw';
+  ending = code === 0 ? (request.mode ?? daemon.onStop) : 'withdraw';
   note(
     emit,
     'info',
@@ -195,6 +199,7 @@ async function run(
   left = daemon.addresses;
   await daemon.stop(ending);
   note(emit, 'info', 'stopped');
+  request.done(ending);
   return code;
 }
 

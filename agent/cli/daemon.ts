@@ -9,11 +9,16 @@ import type {Json, JsonObject} from '../types.js';
 import type {Invocation} from './command.js';
 import {CommandError, exitCode} from './outcome.js';
 
-/** Nothing the daemon does for a command takes longer. */
-const timeoutMs = 30_000;
+/** Hardly anything the daemon does for a command takes longer. */
+const usualTimeoutMs = 30_000;
 
 /** Rejects with `CommandError`, whose code is 5 when no daemon answers. */
-export async function askDaemon(called: Invocation, cmd: string, args: JsonObject = {}): Promise<Json> {
+export async function askDaemon(
+  called: Invocation,
+  cmd: string,
+  args: JsonObject = {},
+  timeoutMs = usualTimeoutMs,
+): Promise<Json> {
   try {
     return await callDaemon(controlSocketOf(called.configFile), cmd, args, timeoutMs);
   } catch (error) {

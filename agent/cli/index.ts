@@ -9,11 +9,13 @@ import {addAdmin} from './admin.js';
 import {programCalled} from './called-as.js';
 import {addCheck} from './check.js';
 import {type Done, examples, withCommonOptions} from './command.js';
+import {addHelp} from './help.js';
 import {CommandError, exitCode} from './outcome.js';
 import {addPeer} from './peer.js';
 import {addReload} from './reload.js';
 import {addRun} from './run.js';
 import {addStatus} from './status.js';
+import {addStop} from './stop.js';
 import {addTables} from './tables.js';
 import {addValidate} from './validate.js';
 import {addVersion} from './version.js';
@@ -72,7 +74,7 @@ function createProgram(terminal: Terminal, done: Done): Command {
       outputError: (text, write) => write(text.replace(/^error: /, 'eip-health: ')),
     })
     .configureHelp({styleTitle: styles(terminal.color).bold})
-    .showHelpAfterError('(eip-health --help shows how to use it)');
+    .helpCommand(false);
   withCommonOptions(program, 'print for scripts instead of for people').addHelpText(
     'after',
     examples(
@@ -81,8 +83,8 @@ function createProgram(terminal: Terminal, done: Done): Command {
       ['eip-health run', 'check and announce, until stopped'],
       ['eip-health status --watch', 'what the running daemon does'],
     ) +
-      '\nExit codes: 0 ok, 1 the answer is "no" or it failed, 2 wrong usage, 3 configuration, 4 not permitted, ' +
-      '5 the daemon does not answer.\n',
+      '\nExit codes: 0 ok, 1 the answer is "no" or it failed, 2 wrong usage,\n' +
+      '3 configuration, 4 not permitted, 5 the daemon does not answer.\n',
   );
   // In the order in which somebody comes to need them.
   program.commandsGroup('Before it runs:');
@@ -91,6 +93,7 @@ function createProgram(terminal: Terminal, done: Done): Command {
   program.commandsGroup('The daemon:');
   addRun(program, terminal, done);
   addReload(program, terminal, done);
+  addStop(program, terminal, done);
   addWatchdog(program, terminal, done);
   addWithdraw(program, terminal, done);
   program.commandsGroup('What it does:');
@@ -102,6 +105,6 @@ function createProgram(terminal: Terminal, done: Done): Command {
   addPeer(program, terminal, done);
   program.commandsGroup('About it:');
   addVersion(program, terminal, done);
-  program.helpCommand('help [command]', 'show help for a command');
+  addHelp(program);
   return program;
 }

@@ -29,7 +29,7 @@ t.test('every command has help with an example', async (t) => {
   const commands = [...stdout.matchAll(/^ {2}([a-z-]+) \[options\]/gm)].map(([, name]) => name ?? '');
   t.strictSame(commands, [
     ...['validate', 'check'],
-    ...['run', 'reload', 'watchdog', 'withdraw'],
+    ...['run', 'reload', 'stop', 'watchdog', 'withdraw'],
     ...['status', 'peers', 'routes'],
     ...['drain', 'enable', 'disable', 'force-up', 'peer'],
     'version',

@@ -193,3 +193,20 @@ t.test('a dry run runs beside the daemon and leaves nothing behind', async (t) =
   running.child.kill('SIGTERM');
   t.match(await running.ended, {code: 0});
 });
+
+t.test('stop: by command, and once otherwise than the configuration says', async (t) => {
+  const folder = folderWith({'eip-health.yaml': main, 'conf.d/web.yaml': service});
+  for (const [options, left, said] of [
+    [['--keep'], 'keep', /^stopped: addresses and routes stay, for the next start to take over\n$/],
+    [['--json'], 'withdraw', /"mode": "withdraw"/],
+  ] as const) {
+    const running = await daemon(t, folder);
+    await untilUp(folder);
+    await t.rejects(callDaemon(join(folder, 'x.sock'), 'stop', {mode: 'softly'}, 5000), {code: 2});
+    t.match(await run(['stop', ...options], folder), {code: 0, stdout: said}, options.join(' '));
+    t.equal((await running.ended).code, 0);
+    t.equal(lastStop(folder), left);
+  }
+  t.match(await run(['stop'], folder), {code: 5}, 'there is none');
+  t.match(await run(['stop', '--keep', '--withdraw'], folder), {code: 2});
+});

@@ -3,6 +3,8 @@ import {join} from 'node:path';
 import t from 'tap';
 import {initialPeer, step} from '../../agent/bgp/fsm.js';
 import type {PeerAction, PeerEvent, PeerSettings} from '../../agent/bgp/fsm-types.js';
+import type {Open} from '../../agent/bgp/wire/message.js';
+import type {Preserved} from '../../agent/bgp/wire/negotiate.js';
 import {root} from '../root.js';
 
 interface Line {
@@ -10,6 +12,12 @@ interface Line {
   readonly event: PeerEvent;
   readonly to: string;
   readonly does: readonly string[];
+}
+
+/** Of a scenario, beside the settings; `preserved`: what the peer may hold of an earlier life. */
+interface Header {
+  readonly about: string;
+  readonly preserved?: Preserved;
 }
 
 const folder = join(root, 'test/scenario');
@@ -22,9 +30,9 @@ t.test('there are scenarios', (t) => {
 
 for (const file of files) {
   const [head, ...lines] = readFileSync(join(folder, file), 'utf8').trim().split('\n');
-  const {about, ...settings} = JSON.parse(head ?? '') as PeerSettings & {about: string};
+  const {about, preserved, ...settings} = JSON.parse(head ?? '') as PeerSettings & Header;
   t.test(`${file}: ${about}`, (t) => {
-    let peer = initialPeer(settings);
+    let peer = initialPeer(settings, preserved);
     for (const [i, text] of lines.entries()) {
       const {at, does, event, to} = JSON.parse(text, revive) as Line;
       const played = step(peer, event, {now: at, random: 1});
@@ -42,6 +50,14 @@ function revive(key: string, value: unknown): unknown {
   return key === 'data' && typeof value === 'string' ? Uint8Array.from(Buffer.from(value, 'hex')) : value;
 }
 
+/** `, graceful restart RN F-`: the bits, F for each family. */
+function restartOf({capabilities}: Open): string {
+  const restart = capabilities.find((capability) => capability.kind === 'graceful-restart');
+  if (!restart) return '';
+  const forwarding = restart.families.map((family) => (family.forwarding ? 'F' : '-')).join('');
+  return `, graceful restart ${restart.restarted ? 'R' : '-'}${restart.notification ? 'N' : '-'} ${forwarding}`;
+}
+
 function inWords(action: PeerAction): string {
   switch (action.kind) {
     case 'connect':
@@ -50,9 +66,8 @@ function inWords(action: PeerAction): string {
       return action.drain ? 'disconnect and drain' : 'disconnect';
     case 'send': {
       const {message} = action;
-      return message.type === 'notification'
-        ? `send notification ${message.code}/${message.subcode}`
-        : `send ${message.type}`;
+      if (message.type === 'notification') return `send notification ${message.code}/${message.subcode}`;
+      return message.type === 'open' ? `send open${restartOf(message)}` : `send ${message.type}`;
     }
     case 'set-timer':
       return `set ${action.timer} ${action.ms}`;

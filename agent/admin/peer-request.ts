@@ -5,7 +5,7 @@ import {ApiError} from '../api/protocol.js';
 import type {Config} from '../config/types.js';
 import type {PeerAdminStatus} from '../events/status.js';
 import {maxDurationMs} from '../lib/duration.js';
-import {didYouMean} from '../lib/suggest.js';
+import {didYouMeanOneOf} from '../lib/suggest.js';
 import type {Clock, JsonObject} from '../types.js';
 import {type PeerOrders, phaseOf} from './peer-orders.js';
 import type {PeerOrder} from './store.js';
@@ -58,8 +58,7 @@ export function orderPeers(command: PeerCommand, args: JsonObject, scene: PeerSc
   const known = peersOf(config);
   const unknown = data.peers?.find((name) => !known.includes(name));
   if (unknown !== undefined) {
-    const suggestion = didYouMean(unknown, known) || `: there are ${known.slice(0, 10).join(', ')}`;
-    throw new ApiError(1, `there is no peer "${unknown}"${suggestion}`);
+    throw new ApiError(2, `there is no peer "${unknown}"${didYouMeanOneOf(unknown, known)}`);
   }
   const meant = known.filter((name) => data.peers === null || data.peers.includes(name));
   const to = peerCommands[command];

@@ -4,7 +4,7 @@ import {z} from 'zod';
 import {ApiError} from '../api/protocol.js';
 import type {ServiceConfig} from '../config/types.js';
 import {maxDurationMs} from '../lib/duration.js';
-import {didYouMean} from '../lib/suggest.js';
+import {didYouMeanOneOf} from '../lib/suggest.js';
 import type {AdminState, Clock, JsonObject} from '../types.js';
 import type {Admin, Orders} from './orders.js';
 
@@ -51,7 +51,7 @@ export function order(
   const known = services.map(({name}) => String(name));
   const unknown = data.services?.find((name) => !known.includes(name));
   if (unknown !== undefined) {
-    throw new ApiError(1, `there is no service "${unknown}"${didYouMean(unknown, known)}`);
+    throw new ApiError(2, `there is no service "${unknown}"${didYouMeanOneOf(unknown, known)}`);
   }
   const meant = services.filter(({name}) => data.services === null || data.services.includes(name));
   const state = adminCommands[command];

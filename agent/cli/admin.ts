@@ -6,7 +6,7 @@ import {presenceOf} from '../io/presence.js';
 import type {Terminal} from '../io/terminal.js';
 import {printable} from '../lib/printable.js';
 import {type Done, examples, invocation, jsonText, withCommonOptions} from './command.js';
-import {duration, giveOrder, laterLine, whoCalls} from './give.js';
+import {duration, giveOrder, laterLine, reason, whoCalls} from './give.js';
 import {CommandError, exitCode} from './outcome.js';
 
 interface Options {
@@ -35,7 +35,7 @@ export function addAdmin(program: Command, terminal: Terminal, done: Done): void
       .option('--all', 'all services of the configuration');
     if (name !== 'enable') {
       command
-        .option('--reason <text>', 'why; shown by status and in the log')
+        .option('--reason <text>', 'why; shown by status and in the log', reason)
         .option('--for <duration>', 'ends by itself after this time (2h, 30m)', duration);
     }
     withCommonOptions(command, 'print what is in force now as JSON')
@@ -60,7 +60,7 @@ export function addAdmin(program: Command, terminal: Terminal, done: Done): void
           orders.stop();
           return noted;
         });
-        if (called.json) terminal.out(jsonText(answer));
+        if (called.json) terminal.out(jsonText({...answer, daemon: !isLater}));
         else {
           for (const service of answer.services) terminal.out(lineOf(service));
           if (isLater) terminal.out(laterLine);

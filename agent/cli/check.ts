@@ -5,7 +5,7 @@ import type {Config, ServiceConfig} from '../config/types.js';
 import type {Terminal} from '../io/terminal.js';
 import {printable} from '../lib/printable.js';
 import {type Styles, styleOfWord, styles} from '../lib/styles.js';
-import {didYouMean} from '../lib/suggest.js';
+import {didYouMeanOneOf} from '../lib/suggest.js';
 import {Slots} from '../service/slots.js';
 import {type CheckOutcome, runService, type ServiceOutcome} from './check-run.js';
 import {type Done, examples, invocation, jsonText, withCommonOptions} from './command.js';
@@ -73,7 +73,7 @@ function chosen(
       throw new CommandError(exitCode.config, `the configuration of "${name}" is broken, see above`);
     throw new CommandError(
       exitCode.usage,
-      `there is no service "${name}"${didYouMean(name, [...byName.keys()])}`,
+      `there is no service "${name}"${didYouMeanOneOf(name, [...byName.keys()])}`,
     );
   });
 }

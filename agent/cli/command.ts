@@ -16,11 +16,18 @@ export type Done = (code: number) => void;
 /** Adds `--config FILE` and `--json` with what they mean to this command. */
 export function withCommonOptions(command: Command, json: string): Command {
   return command
+    .showHelpAfterError(`(${pathOf(command)} --help shows how to use it)`)
     .option(
       '-c, --config <file>',
       'main configuration file (default: ./eip-health.yaml, else /etc/eip-health/eip-health.yaml)',
     )
     .option('--json', json);
+}
+
+/** `eip-health peer drain`. */
+function pathOf(command: Command): string {
+  const {parent} = command;
+  return parent === null ? command.name() : `${pathOf(parent)} ${command.name()}`;
 }
 
 /** What the options of `command` and of those above it say. */

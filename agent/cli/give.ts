@@ -11,7 +11,7 @@ import {parseDuration} from '../lib/duration.js';
 import type {JsonObject} from '../types.js';
 import type {Invocation} from './command.js';
 import {askDaemon} from './daemon.js';
-import {CommandError, exitCode} from './outcome.js';
+import {CommandError, exitCode, notPermitted} from './outcome.js';
 import {problemLines} from './problems.js';
 
 /** What is said where no daemon has heard of it. */
@@ -22,6 +22,9 @@ export type Note<Answer> = (
   config: Config,
   store: ReturnType<typeof openAdminStore>,
 ) => Answer | Promise<Answer>;
+
+/** As long as the daemon takes. */
+const maxReason = 200;
 
 /** A round of the watchdog is over by then. */
 const lockMs = 5000;
@@ -72,17 +75,30 @@ function refusal(error: unknown): unknown {
     return new CommandError(exitCode.noDaemon, `${error.message.split(':')[0]}, and does not answer`);
   }
   if (!(error instanceof Error)) return error;
-  const isDenied = 'code' in error && (error.code === 'EACCES' || error.code === 'EPERM');
-  return new CommandError(isDenied ? exitCode.notPermitted : exitCode.no, error.message);
+  return notPermitted(error) ?? new CommandError(exitCode.no, error.message);
 }
 
-/** For commander: milliseconds. */
+/** For commander, as are the next ones: milliseconds, at least a second. */
 export function duration(text: string): number {
+  const ms = anyDuration(text);
+  if (ms < 1000) throw new InvalidArgumentError('write at least 1s');
+  return ms;
+}
+
+/** Milliseconds, also none. */
+export function anyDuration(text: string): number {
   try {
     return parseDuration(text);
   } catch (error) {
     throw new InvalidArgumentError(error instanceof Error ? error.message : String(error));
   }
+}
+
+/** Words for people. */
+export function reason(text: string): string {
+  if (text.trim() === '') throw new InvalidArgumentError('write why, or leave it out');
+  if (text.length > maxReason) throw new InvalidArgumentError(`write at most ${maxReason} characters`);
+  return text;
 }
 
 /** Whom the log is to name: who has become root by sudo, not root. */

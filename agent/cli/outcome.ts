@@ -22,3 +22,13 @@ export class CommandError extends Error {
     super(message);
   }
 }
+
+/** What the system does not let us do, for people; null for any other error. */
+export function notPermitted(error: Error): CommandError | null {
+  if (!('code' in error) || (error.code !== 'EACCES' && error.code !== 'EPERM')) return null;
+  const path = 'path' in error && typeof error.path === 'string' ? error.path : error.message;
+  return new CommandError(
+    exitCode.notPermitted,
+    `not permitted to use ${path}: run this as root, or as the user eip-health runs as`,
+  );
+}

@@ -7,7 +7,7 @@ import {formatDuration} from '../lib/duration.js';
 import {printable} from '../lib/printable.js';
 import {styles} from '../lib/styles.js';
 import {type Done, examples, invocation, jsonText, withCommonOptions} from './command.js';
-import {duration, giveOrder, laterLine, whoCalls} from './give.js';
+import {anyDuration, duration, giveOrder, laterLine, reason, whoCalls} from './give.js';
 import {CommandError, exitCode} from './outcome.js';
 
 interface Options {
@@ -49,7 +49,8 @@ export function addPeer(program: Command, terminal: Terminal, done: Done): void 
       'Drain, disable and enable single BGP peers of the embedded speaker, for work on a router. What the services ' +
         'announce to the other peers stays as it is. See them with `eip-health peers`.',
     )
-    .helpCommand(false);
+    .helpCommand(false)
+    .usage('drain|enable|disable [options] <peers...>');
   withCommonOptions(group, 'print what is in force now as JSON').addHelpText(
     'after',
     examples([words.drain.example, 'before work on a router'], ['eip-health peer enable tor-1', 'after it']),
@@ -69,12 +70,12 @@ function addOne(group: Command, name: keyof typeof words, terminal: Terminal, do
     .option('--all', 'all peers of the configuration');
   if (name !== 'enable') {
     command
-      .option('--reason <text>', 'why; shown by status, in the log and, with disable, to the peer')
+      .option('--reason <text>', 'why; shown by status, in the log and, with disable, to the peer', reason)
       .option('--for <duration>', 'ends by itself after this time (2h, 30m)', duration)
       .option(
         '--drain-for <duration>',
         `how long the marked routes stay before they are withdrawn (default: ${formatDuration(drainDefaultMs)}; 0 = not at all)`,
-        duration,
+        anyDuration,
       );
   }
   withCommonOptions(command, 'print what is in force now as JSON')
@@ -98,7 +99,7 @@ function addOne(group: Command, name: keyof typeof words, terminal: Terminal, do
         orders.stop();
         return noted;
       });
-      if (called.json) terminal.out(jsonText(answer));
+      if (called.json) terminal.out(jsonText({...answer, daemon: !isLater}));
       else {
         for (const peer of answer.peers) terminal.out(lineOf(peer));
         if (isLater) terminal.out(laterLine);

@@ -3,7 +3,7 @@ import type {Status} from '../events/status.js';
 import {renderStatus} from '../events/status-table.js';
 import {systemClock} from '../io/clock.js';
 import type {Terminal} from '../io/terminal.js';
-import {didYouMean} from '../lib/suggest.js';
+import {didYouMeanOneOf} from '../lib/suggest.js';
 import {type Done, examples, type Invocation, invocation, jsonText, withCommonOptions} from './command.js';
 import {askDaemon} from './daemon.js';
 import {CommandError, exitCode} from './outcome.js';
@@ -59,7 +59,7 @@ export function select(status: Status, service: string | undefined): Status {
     const names = status.services.map(({name}) => name);
     throw new CommandError(
       exitCode.usage,
-      `the daemon has no service "${service}"${didYouMean(service, names)}`,
+      `the daemon has no service "${service}"${didYouMeanOneOf(service, names)}`,
     );
   }
   return {...status, services, routes: status.routes.filter(({owners}) => owners.includes(service))};

@@ -12,7 +12,7 @@ import type {Terminal} from '../io/terminal.js';
 import {printable} from '../lib/printable.js';
 import type {JsonObject} from '../types.js';
 import {type Done, examples, type Invocation, invocation, jsonText, withCommonOptions} from './command.js';
-import {duration, giveOrder, whoCalls} from './give.js';
+import {duration, giveOrder, reason, whoCalls} from './give.js';
 import {CommandError, exitCode} from './outcome.js';
 import {problemLines} from './problems.js';
 import {readStatus} from './status.js';
@@ -32,7 +32,16 @@ export function addVip(program: Command, terminal: Terminal, done: Done): void {
     .description(
       'Take single addresses out, with their routes, and hold them out whatever the checks say: across restarts, and ' +
         'rounds of the watchdog.',
-    );
+    )
+    .helpCommand(false)
+    .usage('del|add|list [options] [names...]');
+  withCommonOptions(vip, 'print it as JSON').addHelpText(
+    'after',
+    examples(
+      ['eip-health vip del 192.0.2.1 --for 2h --reason "new cable"', 'one address out'],
+      ['eip-health vip add 192.0.2.1', 'and back'],
+    ),
+  );
   const del = vip
     .command('del <names...>')
     .summary('take addresses out, and hold them out')
@@ -40,7 +49,7 @@ export function addVip(program: Command, terminal: Terminal, done: Done): void {
       'Take the routes of addresses out, then the addresses themselves, and hold them out until `vip add`. A name ' +
         'stands for all its IPv4 and IPv6 addresses. Without a daemon it is done at once, too.',
     )
-    .option('--reason <text>', 'why; shown by status, vip list and the log')
+    .option('--reason <text>', 'why; shown by status, vip list and the log', reason)
     .option('--for <duration>', 'let them in again by itself after this time (2h, 30m)', duration);
   withCommonOptions(del, 'print what became of them as JSON')
     .addHelpText(
@@ -65,7 +74,7 @@ export function addVip(program: Command, terminal: Terminal, done: Done): void {
         'daemon its next start, or the next round of the watchdog, brings them back.',
     )
     .option('--force', 'announce them whatever the checks say: force-up of their services, until `enable`')
-    .option('--reason <text>', 'with --force: why')
+    .option('--reason <text>', 'with --force: why', reason)
     .option('--for <duration>', 'with --force: ends by itself after this time (2h, 30m)', duration);
   withCommonOptions(add, 'print what became of them as JSON')
     .addHelpText('after', examples(['eip-health vip add vip-1.example.net', 'all that a name stands for']))

@@ -7,7 +7,7 @@ import {printable} from '../lib/printable.js';
 import {styles} from '../lib/styles.js';
 import type {AgentEvent} from '../types.js';
 import {type Done, examples, invocation, jsonText, withCommonOptions} from './command.js';
-import {CommandError, exitCode} from './outcome.js';
+import {CommandError, exitCode, notPermitted} from './outcome.js';
 import {problemLines} from './problems.js';
 
 export function addWithdraw(program: Command, terminal: Terminal, done: Done): void {
@@ -68,6 +68,5 @@ function say(terminal: Terminal, message: string): void {
 function refusal(error: unknown): unknown {
   if (error instanceof LockHeldError) return new CommandError(exitCode.no, error.message);
   if (!(error instanceof Error) || !('code' in error)) return error;
-  const isDenied = error.code === 'EACCES' || error.code === 'EPERM';
-  return new CommandError(isDenied ? exitCode.notPermitted : exitCode.no, error.message);
+  return notPermitted(error) ?? new CommandError(exitCode.no, error.message);
 }

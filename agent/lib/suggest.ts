@@ -23,6 +23,17 @@ export function didYouMean(word: string, known: readonly string[]): string {
   return meant === null ? '' : `: did you mean \`${meant}\`?`;
 }
 
+const namedAtMost = 10;
+
+/** The same, else which there are: `: there are web, dns`. */
+export function didYouMeanOneOf(word: string, known: readonly string[]): string {
+  const meant = didYouMean(word, known);
+  if (meant !== '') return meant;
+  if (known.length === 0) return ': there is none';
+  const more = known.length > namedAtMost ? ` and ${known.length - namedAtMost} more` : '';
+  return `: there ${known.length === 1 ? 'is' : 'are'} ${known.slice(0, namedAtMost).join(', ')}${more}`;
+}
+
 /** `local_pref` for `local_preference`: the one known word that begins so. */
 function cutShort(wanted: string, known: readonly string[]): string | null {
   if (wanted.length < 3) return null;

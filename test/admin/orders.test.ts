@@ -151,7 +151,7 @@ t.test('enable takes a command away, not what the configuration says', async (t)
 t.test('a request that is wrong changes nothing', async (t) => {
   const {give, orders, web} = setUp();
   t.throws(() => give('drain', {services: ['web', 'wbe']}), {
-    code: 1,
+    code: 2,
     message: 'there is no service "wbe": did you mean `web`?',
   });
   for (const args of [{services: []}, {services: 'web'}, {for_ms: 1}, {by: ''}, {reason: ''}, {since: 1}]) {

@@ -143,11 +143,11 @@ t.test('who drains the last peer is warned', async (t) => {
 t.test('a request that is wrong changes nothing, and says what would be right', async (t) => {
   const {give, phases} = setUp();
   t.throws(() => give('peer-drain', {peers: ['tor-1', 'tor-3']}), {
-    code: 1,
+    code: 2,
     message: 'there is no peer "tor-3": did you mean `tor-1`?',
   });
   t.throws(() => give('peer-drain', {peers: ['router']}), {
-    code: 1,
+    code: 2,
     message: 'there is no peer "router": there are tor-1, tor-2',
   });
   for (const args of [{peers: []}, {for_ms: 1}, {drain_ms: -1}, {by: ''}, {services: ['web']}]) {

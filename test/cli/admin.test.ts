@@ -116,8 +116,9 @@ t.test('what is wrong', async (t) => {
   t.match(await run(['drain'], folder), {code: 2, stderr: /name services, or write --all/});
   t.match(await run(['drain', 'web', '--all'], folder), {code: 2});
   t.match(await run(['drain', 'web', '--for', 'soon'], folder), {code: 2, stderr: /is no duration/});
-  t.match(await run(['drain', 'wbe'], folder), {code: 1, stderr: /no service "wbe": did you mean `web`\?/});
+  t.match(await run(['drain', 'wbe'], folder), {code: 2, stderr: /no service "wbe": did you mean `web`\?/});
   t.match(await run(['enable', 'web', '--reason', 'x'], folder), {code: 2});
+  t.match(JSON.parse((await run(['enable', 'web', '--json'], folder)).stdout), {daemon: false});
   await run(['drain', 'web'], folder);
   writeFileSync(join(folder, 'state/admin.json'), 'x');
   t.match(await run(['enable', 'web'], folder), {code: 1, stderr: /admin\.json holds which services/});

@@ -31,7 +31,7 @@ t.test('every command has help with an example', async (t) => {
     ...['validate', 'check'],
     ...['run', 'reload', 'stop', 'watchdog', 'withdraw'],
     ...['status', 'peers', 'routes'],
-    ...['drain', 'enable', 'disable', 'force-up', 'peer'],
+    ...['drain', 'enable', 'disable', 'force-up', 'vip', 'peer'],
     'version',
   ]);
   for (const command of commands) {
@@ -42,6 +42,30 @@ t.test('every command has help with an example', async (t) => {
     t.match(help.stdout, /--json/);
     t.match(help.stdout, new RegExp(`\\nExamples:\\n.*eip-health ${command}`));
     t.same((await run([command, '--help'])).stdout, help.stdout);
+  }
+});
+
+t.test('help, of commands within commands too, and of none', async (t) => {
+  t.same((await run(['help'])).stdout, (await run(['--help'])).stdout);
+  t.match(await run(['help', 'peer', 'drain']), {code: 0, stdout: /^Usage: eip-health peer drain /});
+  for (const [args, expected] of [
+    [['statsu'], /^eip-health: there is no command "statsu": did you mean `status`\?\n$/],
+    [['peer', 'drian'], /^eip-health: there is no command "peer drian": did you mean `drain`\?\n$/],
+    [['nothing'], /^eip-health: there is no command "nothing": there are validate, check, run, .* more\n$/],
+  ] as const) {
+    t.match(await run(['help', ...args]), {code: 2, stdout: '', stderr: expected});
+  }
+});
+
+t.test('what is wrong with a command is said with how that one is used', async (t) => {
+  for (const [args, expected] of [
+    [['drain', '--bogus'], '(eip-health drain --help shows how to use it)\n'],
+    [['peer', 'drain', '--bogus'], '(eip-health peer drain --help shows how to use it)\n'],
+    [['drain', 'web', '--for', '0'], /argument '0' is invalid\. write at least 1s\n/],
+    [['drain', 'web', '--reason', ' '], /argument ' ' is invalid\. write why, or leave it out\n/],
+    [['drain', 'web', '--reason', 'x'.repeat(201)], /is invalid\. write at most 200 characters\n/],
+  ] as const) {
+    t.match(await run(args), {code: 2, stdout: '', stderr: expected}, args.join(' '));
   }
 });
 

@@ -68,6 +68,7 @@ t.test('without a daemon, with one, across a crash', async (t) => {
       {name: 'tor-2', admin: {state: 'drained', until: /Z$/, drain_until: /Z$/}},
     ],
     warnings: [/^no peer is left/],
+    daemon: true,
   });
   first.child.kill('SIGKILL');
   await first.ended;
@@ -106,7 +107,7 @@ t.test('what is wrong', async (t) => {
     stderr: /is no duration/,
   });
   t.match(await run(['peer', 'drain', 'tor1'], folder), {
-    code: 1,
+    code: 2,
     stderr: /no peer "tor1": did you mean `tor-1`\?/,
   });
   t.match(await run(['peer', 'enable', 'tor-1', '--for', '1h'], folder), {code: 2});

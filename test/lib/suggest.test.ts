@@ -1,5 +1,5 @@
 import t from 'tap';
-import {didYouMean, suggest} from '../../agent/lib/suggest.js';
+import {didYouMean, didYouMeanOneOf, suggest} from '../../agent/lib/suggest.js';
 
 const known = ['interval', 'fast_interval', 'timeout', 'rise', 'fall', 'med', 'prefixes', 'peers'];
 
@@ -28,5 +28,15 @@ t.test('a word that is near none gets no suggestion', (t) => {
   t.equal(suggest('loc', ['local_as', 'local_address']), null, 'either could be meant');
   t.equal(didYouMean('healthz', known), '');
   t.equal(didYouMean('intervall', known), ': did you mean `interval`?');
+  t.end();
+});
+
+t.test('what there is instead, where nothing is near', (t) => {
+  t.equal(didYouMeanOneOf('wbe', ['web', 'dns']), ': did you mean `web`?');
+  t.equal(didYouMeanOneOf('mail', ['web', 'dns']), ': there are web, dns');
+  t.equal(didYouMeanOneOf('mail', ['web']), ': there is web');
+  t.equal(didYouMeanOneOf('mail', []), ': there is none');
+  const many = Array.from({length: 12}, (_, i) => `s${i}`);
+  t.match(didYouMeanOneOf('mail', many), /^: there are s0, s1, .*, s9 and 2 more$/);
   t.end();
 });

@@ -67,11 +67,14 @@ export class DesiredSet<Item extends {readonly prefix: Prefix}> {
   takeOut(prefix: Prefix): void {
     if (!this.#items.delete(prefix)) return;
     this.#changed = true;
-    const {clock, stepTimeoutMs} = this.#options;
-    this.#leaving.set(
-      prefix,
-      clock.after(stepTimeoutMs, () => this.#out(prefix)),
-    );
+    this.#leave(prefix);
+  }
+
+  /** What was adopted is so no more: if it is there, it counts as on its way out until the installer says that it is gone. */
+  letGo(prefixes: readonly Prefix[]): void {
+    this.#changed = true;
+    const {items} = this.#options.installer.snapshot();
+    for (const prefix of prefixes) if (items.has(prefix) && this.isOut(prefix)) this.#leave(prefix);
   }
 
   /** The next `flush` hands the set over even if no item changed: what goes with it did. */
@@ -94,6 +97,14 @@ export class DesiredSet<Item extends {readonly prefix: Prefix}> {
 
   #isSame(item: Item, before: Item | undefined): boolean {
     return before !== undefined && this.#options.isSame(item, before);
+  }
+
+  #leave(prefix: Prefix): void {
+    const {clock, stepTimeoutMs} = this.#options;
+    this.#leaving.set(
+      prefix,
+      clock.after(stepTimeoutMs, () => this.#out(prefix)),
+    );
   }
 
   #out(prefix: Prefix): void {

@@ -13,6 +13,7 @@ import type {Address, Announcer, AnnouncerEvent, Cancel, Clock, Installer, Prefi
 import {DesiredSet} from './desired-set.js';
 import {Drains} from './drains.js';
 import {forEachDifferent, sameGroups, sameMembers, sortOut} from './planned.js';
+import {Unadopted} from './unadopted.js';
 
 export interface FanoutOptions {
   /** What puts addresses on the interface; null: nothing does, and no route waits for an address. */
@@ -48,6 +49,7 @@ export class Fanout {
    * what goes and comes back a moment later is withdrawn by whoever learns from it.
    */
   readonly #lateAdopted = new Set<Prefix>();
+  readonly #unadopted: Unadopted;
 
   /** Announced prefixes that still wait for an address: nothing is complete without them. */
   readonly #awaiting = new Set<Prefix>();
@@ -88,16 +90,22 @@ export class Fanout {
         onEvent: (event) => this.#onAddress(event),
         onOut: (prefix) => this.#touch(prefix),
       });
+    this.#unadopted = new Unadopted({
+      daemons: this.#daemons,
+      hostRoutes: this.#hostRoutes,
+      addresses: this.#addresses,
+      drains: this.#drains,
+    });
   }
 
   /** Takes a new plan: everything that is to be there from now on. Returns at once. */
   set(plan: OrderedPlan): void {
     const before = this.#planned;
     if (!sameMembers(this.#plan.adopt, plan.adopt)) this.touch();
-    for (const prefix of this.#plan.adopt) if (!plan.adopt.has(prefix)) this.#lateAdopted.add(prefix);
-    const {drainMs, needs} = this.#plan;
+    const {adopt, drainMs, needs} = this.#plan;
     this.#plan = plan;
     this.#planned = sortOut(plan);
+    for (const prefix of this.#unadopted.take(adopt, plan, this.#planned)) this.#lateAdopted.add(prefix);
     // A route of one owner is made anew with its needs; one of several may stay the same while an owner's needs change.
     const isSame = (a: Route, b: Route | undefined): boolean =>
       a === b && (a.owners.length === 1 || sameGroups(needs.get(a), plan.needs.get(a)));
@@ -165,6 +173,7 @@ export class Fanout {
       !this.#scheduled &&
       ![...this.#daemons, this.#hostRoutes, this.#addresses].some((set) => set?.isMoving) &&
       this.#drains.allEnded &&
+      this.#unadopted.isEmpty &&
       (!this.#addresses ||
         [...this.#planned.addresses.keys()].every(
           (prefix) => this.#installed.has(prefix) || this.#failed.has(prefix),
@@ -224,8 +233,9 @@ export class Fanout {
       const adopt = this.#adopt();
       // Withdrawals first: what goes on the wire does not wait for the kernel's answers.
       for (const daemon of this.#daemons) daemon.flush({adopt, complete});
-      this.#hostRoutes?.flush({adopt, complete});
-      this.#addresses?.flush({adopt, complete});
+      const staying = this.#unadopted.staying(adopt, this.#released);
+      this.#hostRoutes?.flush({adopt: staying.hostRoutes, complete});
+      this.#addresses?.flush({adopt: staying.addresses, complete});
     } while (this.#dirtyAnnounced.size > 0 || this.#dirtyHosts.size > 0);
     this.#flushing = false;
     const done = this.#waiting.filter(({until}) => until());
@@ -323,7 +333,7 @@ export class Fanout {
     const routeGoes = hostRoutes.length === 0 && !isStaying && (this.#hostRoutes?.has(prefix) ?? false);
     const addressGoes = !address && (this.#addresses?.has(prefix) ?? false);
     if (routeGoes || addressGoes) this.#takeOff(prefix, routeGoes);
-    else this.#rest(prefix);
+    else if (!this.#unadopted.has(prefix)) this.#rest(prefix);
   }
 
   /** Nothing of the host is on its way out. */

@@ -256,6 +256,60 @@ t.test('what is adopted stays adopted until it can be put in; then it is simply 
   }
 });
 
+t.test(
+  'what is adopted and not wanted goes in order: announcement, drain, host route, address',
+  async (t) => {
+    const {addresses, at, clock, fanout, planOf, happened} = rig(['bird', 'frr', 'kernel']);
+    if (!addresses) throw new Error('no addresses');
+    const slow = {...web, drain: {forMs: 5000, override: {}}};
+    const [item] = planOf([[web, 'up']]).routes;
+    const [address] = planOf([[web, 'up']]).addresses;
+    if (!item || !address) throw new Error('nothing is planned');
+    const [bird, frr, kernel] = [at('bird'), at('frr'), at('kernel')];
+    for (const installer of [bird, frr, kernel]) installer.auto = false;
+    addresses.auto = false;
+    for (const installer of [bird, kernel]) installer.held.set(vip, item);
+    addresses.held.set(vip, address);
+    fanout.set({...planOf([[slow, 'unknown']]), adopt: new Set([vip])});
+    await happened();
+    fanout.set(planOf([[slow, 'down']]));
+    const adopted = (): readonly boolean[] =>
+      [bird, frr, kernel, addresses].map((installer) => installer.desired.adopt.has(vip));
+    t.same(adopted(), [false, false, true, true]);
+    t.notOk(fanout.isAtRest);
+    bird.carryOut();
+    t.same(await happened(), ['-bird 192.0.2.1/32'], 'FRR never had it: nobody waits for it');
+    await clock.run(4999);
+    t.same(adopted(), [false, false, true, true], 'until drain is over');
+    await clock.run(1);
+    t.same(adopted(), [false, false, false, true]);
+    kernel.carryOut();
+    t.same(await happened(), ['-kernel 192.0.2.1/32']);
+    t.same(adopted(), [false, false, false, false]);
+    t.ok(fanout.isAtRest);
+    t.equal(clock.pending, 0);
+  },
+);
+
+t.test('what is adopted, given up and wanted again stays', async (t) => {
+  const {addresses, at, fanout, planOf, happened} = rig(['bird', 'kernel']);
+  if (!addresses) throw new Error('no addresses');
+  const up = planOf([[web, 'up']]);
+  const [item] = up.routes;
+  if (!item) throw new Error('nothing is planned');
+  at('bird').auto = false;
+  at('bird').held.set(vip, item);
+  fanout.set({...planOf([[web, 'unknown']]), adopt: new Set([vip])});
+  fanout.set(planOf([[web, 'down']]));
+  fanout.set(up);
+  at('bird').auto = true;
+  at('bird').carryOut();
+  await happened();
+  t.same([at('bird').desired.items.length, at('kernel').desired.items.length], [1, 1]);
+  t.same([...addresses.held.keys()], [vip]);
+  t.ok(fanout.isAtRest);
+});
+
 t.test('what is adopted goes when its service is down, or its address cannot be had', async (t) => {
   for (const settled of ['down', 'up'] as const) {
     const {addresses, at, fanout, planOf} = rig();

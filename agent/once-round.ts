@@ -16,7 +16,7 @@ import {presenceOf} from './io/presence.js';
 import {addressGate, allowGate} from './lib/allow.js';
 import {prefixesOf} from './service/contribution.js';
 import {Round, type RoundOptions} from './service/round.js';
-import type {AdminState, Emit, HostNetwork, Prefix} from './types.js';
+import type {AdminState, AgentEvent, Emit, HostNetwork, Prefix} from './types.js';
 import type {Counters} from './watchdog/counters.js';
 import {complain, type Report} from './watchdog/report.js';
 import {comeToRest, openOf, type Watched} from './watchdog/rest.js';
@@ -34,10 +34,11 @@ export interface OnceRoundScene {
 
 /** Whether all is well; null: it was interrupted. `onLeft` hears of the addresses that stay. */
 export async function goRound(
-  scene: OnceRoundScene,
+  given: OnceRoundScene,
   onLeft: (addresses: readonly Prefix[]) => void,
 ): Promise<boolean | null> {
-  const {config, counters, report, signal} = scene;
+  const {config, counters, report, signal} = given;
+  const scene: OnceRoundScene = {...given, emit: (event) => given.emit(withOwners(event, config))};
   const client = new NetlinkClient({open: openNetlinkSocket, clock});
   const network = await createHostNetwork(client);
   try {
@@ -180,6 +181,13 @@ function adminOf(
 /** Once, and only of what was announced by an earlier round or this one. */
 function sayWithdrawn({emit, report}: OnceRoundScene, to: string, prefix: Prefix): void {
   if (report.isAnnounced(to, prefix)) emit({kind: 'route-withdrawn', prefix, to, owners: []});
+}
+
+/** Who takes out what another process left knows of no owners. */
+function withOwners(event: AgentEvent, {services}: Config): AgentEvent {
+  if (event.kind !== 'route-withdrawn' || event.owners.length > 0) return event;
+  const owners = services.filter((service) => prefixesOf(service).includes(event.prefix));
+  return {...event, owners: owners.map(({name}) => name)};
 }
 
 /** What was announced and is not there any more went before anybody looked; what is on its way still is said. */

@@ -8,6 +8,7 @@ export type Program = (argv: readonly string[], terminal: Terminal) => Promise<n
 /** Loaded when called for, so that the other commands start without them. */
 const programs: Readonly<Record<string, () => Promise<Program>>> = {
   vip_mgmt: async () => (await import('./vip-mgmt.js')).vipMgmt,
+  vip_watchdog: async () => (await import('./vip-watchdog.js')).vipWatchdog,
 };
 
 /** The program that goes by the name of `path` (a link to ours), or null: our own. */

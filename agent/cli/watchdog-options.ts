@@ -34,7 +34,7 @@ export interface WatchdogOptions {
 const forgetAfterMs = 24 * 3_600_000;
 
 export function addWatchdogOptions(command: Command): Command {
-  return command
+  command
     .option('--once', 'check everything once, bring routes and addresses to the result, leave them, and end')
     .option(
       '--schedule <cron>',
@@ -47,7 +47,13 @@ export function addWatchdogOptions(command: Command): Command {
       zone,
     )
     .option('--ipvs', 'every VIP that IPVS serves is a service, checked by its realservers')
-    .optionsGroup('With --ipvs:')
+    .optionsGroup('With --ipvs:');
+  return addIpvsOptions(command).optionsGroup('Options:');
+}
+
+/** Those that say something of IPVS. */
+export function addIpvsOptions(command: Command): Command {
+  return command
     .option('--max-down <n>', 'down at or below so many realservers (default: 0)', whole(0))
     .option('--min-up <n>', 'up at or above so many; in between it stays as it is (default: 1)', whole(1))
     .addOption(
@@ -83,8 +89,7 @@ export function addWatchdogOptions(command: Command): Command {
       '--forget <duration>',
       'forget a VIP that IPVS has not listed for so long (default: 24h)',
       duration,
-    )
-    .optionsGroup('Options:');
+    );
 }
 
 /** What is to be watched in IPVS; null: nothing. Throws `CommandError` for what does not go together. */

@@ -56,4 +56,4 @@ function sentences(output: Output): Output {
   };
 }
 
-const nowhere: Output = {isTerminal: false, write: () => true, drained: async () => {}};
+export const nowhere: Output = {isTerminal: false, write: () => true, drained: async () => {}};

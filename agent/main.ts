@@ -8,13 +8,14 @@ import {readBootId} from './admin/run-record.js';
 import type {DryRunScope} from './announcers.js';
 import {ApiError} from './api/protocol.js';
 import {createApiServer} from './api/server.js';
+import {exitCode} from './cli/outcome.js';
 import {checkAgainstHost, chooseRouterId, missingRouterId} from './config/host.js';
 import {type LoadResult, loadConfig} from './config/load.js';
 import {formatProblem} from './config/report.js';
 import type {Config} from './config/types.js';
 import {NetlinkClient} from './control/netlink-client.js';
 import {Daemon} from './daemon.js';
-import {createBus} from './events/bus.js';
+import {type Bus, createBus} from './events/bus.js';
 import {createLog, type Log} from './events/log.js';
 import {createRecorder} from './events/record.js';
 import {systemClock as clock} from './io/clock.js';
@@ -22,7 +23,7 @@ import {cronIn, systemCron} from './io/cron.js';
 import {createHostNetwork} from './io/host-network.js';
 import {isJournald} from './io/journald.js';
 import {openNetlinkSocket} from './io/netlink-socket.js';
-import {fileOutput, standardError, standardOutput} from './io/output.js';
+import {fileOutput, type Output, standardError, standardOutput} from './io/output.js';
 import {catchSignals, type Signals} from './io/signals.js';
 import {usesColor} from './io/terminal.js';
 import {version} from './io/version.js';
@@ -48,7 +49,10 @@ export interface RunOptions {
 type Loaded = LoadResult & {readonly config: Config};
 type Stop = () => Promise<void> | void;
 
-/** Runs until a signal ends it. Gives the exit code: 0 stopped, 1 it failed or was hurried, 3 the configuration is broken. */
+/**
+ * Runs until a signal ends it. Gives the exit code: 0 stopped, 1 it failed or was hurried, 3 the configuration is broken,
+ * 4 the system does not let it.
+ */
 export async function runDaemon(options: RunOptions): Promise<number> {
   const {configFile, signals = catchSignals(), watchdog} = options;
   const scheduled = watchdog ? new ScheduledConfig(configFile, watchdog) : null;
@@ -64,12 +68,14 @@ export async function runDaemon(options: RunOptions): Promise<number> {
     return 3;
   }
   const stops: Stop[] = [() => signals.release()];
-  const {emit, log} = startLog(options, config, stops);
+  const {bus, log} = startLog(options, config, stops);
+  const {emit} = bus;
   try {
+    if (options.record !== undefined) stops.push(startRecording(options.record, bus));
     return await run(options, {...loaded, config}, {emit, log, scheduled, signals, stops});
   } catch (error) {
     note(emit, 'fatal', `cannot start: ${error instanceof Error ? error.message : String(error)}`);
-    return 1;
+    return error instanceof Error && isDenied(error) ? exitCode.notPermitted : exitCode.no;
   } finally {
     for (const stop of stops.reverse()) {
       try {
@@ -218,11 +224,7 @@ async function withVips(inFiles: Loaded, scheduled: ScheduledConfig, emit: Emit)
   return {...loaded, config};
 }
 
-function startLog(
-  {exabgp = false, json, record}: RunOptions,
-  config: Config,
-  stops: Stop[],
-): {emit: Emit; log: Log} {
+function startLog({exabgp = false, json}: RunOptions, config: Config, stops: Stop[]): {bus: Bus; log: Log} {
   const output = exabgp ? standardError(clock) : standardOutput(clock);
   const bus = createBus();
   const color = usesColor(output.isTerminal, process.env);
@@ -230,16 +232,30 @@ function startLog(
   const log = createLog({config: config.log, json, output, clock, color, priorities});
   bus.on((event) => log.sink(event));
   stops.push(() => log.close(1000));
-  if (record !== undefined) {
-    const recorder = createRecorder(fileOutput(record, clock), clock);
-    bus.on((event) => recorder.sink(event));
-    stops.push(async () => {
-      await recorder.close(1000);
-      if (recorder.lost() > 0)
-        note(bus.emit, 'warn', `${recorder.lost()} events were not recorded in ${record}`);
-    });
+  return {bus, log};
+}
+
+/** A file that cannot be opened is said at once, and stops nothing. */
+function startRecording(file: string, bus: Bus): Stop {
+  let output: Output;
+  try {
+    output = fileOutput(file, clock);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    note(bus.emit, 'error', `nothing is recorded: ${reason}`);
+    return () => {};
   }
-  return {emit: bus.emit, log};
+  const recorder = createRecorder(output, clock);
+  bus.on((event) => recorder.sink(event));
+  return async () => {
+    await recorder.close(1000);
+    if (recorder.lost() > 0) note(bus.emit, 'warn', `${recorder.lost()} events were not recorded in ${file}`);
+  };
+}
+
+/** Whether the system did not let us. */
+function isDenied({cause}: Error): boolean {
+  return cause instanceof Error && 'code' in cause && (cause.code === 'EACCES' || cause.code === 'EPERM');
 }
 
 /** Why the command line and the configuration do not go together; null when they do. */

@@ -90,13 +90,16 @@ function summary({services, routes, peers, load}: Status): Cell {
     spans.push({text: separator}, {text: `${number} ${state}`, style: styleOfWord(state)});
     separator = ', ';
   }
+  spans.push(...steered(services));
   const wanted = routes.filter(({wanted}) => wanted);
   const announced = wanted.filter(isAnnounced).length;
   const routesText =
     wanted.length === 0 ? 'nothing to announce' : `${announced} of ${wanted.length} routes announced`;
   spans.push({text: `; ${routesText}`});
   const established = peers.filter(({state}) => state === 'established').length;
-  if (peers.length > 0) spans.push({text: `; ${established} of ${peers.length} peers established`});
+  if (peers.length > 0) {
+    spans.push({text: `; ${established} of ${peers.length} peers established`}, ...steered(peers));
+  }
   if (load.waiting > 0) {
     spans.push(
       {text: '; '},
@@ -104,6 +107,20 @@ function summary({services, routes, peers, load}: Status): Cell {
     );
   }
   return spans;
+}
+
+/** ` (1 drained, 2 disabled)`. */
+function steered(those: readonly {readonly admin: {readonly state: string}}[]): Span[] {
+  const spans: Span[] = [];
+  for (const state of ['drained', 'disabled', 'forced-up']) {
+    const number = those.filter(({admin}) => admin.state === state).length;
+    if (number === 0) continue;
+    spans.push(
+      {text: spans.length === 0 ? ' (' : ', '},
+      {text: `${number} ${state}`, style: styleOfWord(state)},
+    );
+  }
+  return spans.length === 0 ? [] : [...spans, {text: ')'}];
 }
 
 function count(number: number, what: string): string {

@@ -30,10 +30,14 @@ export function standardError(clock: Clock): Output {
   return outputOfDescriptor(2, () => process.stderr, clock);
 }
 
-/** Appends to `file`, which is made when it is not there (mode 0600). A failure loses lines, as everywhere here. */
+/**
+ * Appends to `file`, which is made when it is not there (mode 0600). Throws when it cannot be opened; what fails later
+ * loses lines, as everywhere here.
+ */
 export function fileOutput(file: string, clock: Clock): Output {
+  const fd = openSync(file, 'a', 0o600);
   // A file may be anywhere, also on a disk that hangs: Node writes it in a thread.
-  return new StreamOutput(createWriteStream(file, {flags: 'a', mode: 0o600}), clock);
+  return new StreamOutput(createWriteStream(file, {fd}), clock);
 }
 
 /** `stream` gives Node's own stream on the descriptor, used where Node writes without blocking: pipes and sockets. */

@@ -81,6 +81,16 @@ t.test('a second one with the same state_dir says who holds it, and is exit code
   t.match(await again.ended, {code: 0});
 });
 
+t.test('what is to be recorded and cannot be is said, and stops nothing', async (t) => {
+  const folder = folderWith({'eip-health.yaml': main, 'conf.d/web.yaml': service});
+  const running = await daemon(t, folder, '--record', '/nowhere/events.jsonl');
+  await untilUp(folder);
+  running.child.kill('SIGTERM');
+  const {code, stdout} = await running.ended;
+  t.equal(code, 0);
+  t.match(stdout, /"level":"error",.*"msg":"nothing is recorded: ENOENT: .*\/nowhere\/events\.jsonl/);
+});
+
 t.test('a start that fails leaves the record of the stop before it', async (t) => {
   const folder = folderWith({
     'eip-health.yaml': `${main}on_stop: keep\n`,

@@ -42,10 +42,14 @@ t.test('it appends to a file of its own', async (t) => {
   t.equal(statSync(file).mode & 0o777, 0o600);
 });
 
-t.test('a file that cannot be written loses events and nothing else', async (t) => {
-  const recorder = createRecorder(fileOutput('/nowhere/at/all', systemClock), systemClock);
-  recorder.sink(event);
-  await recorder.close(10_000);
-  recorder.sink(event);
-  t.equal(recorder.lost(), 1);
-});
+t.test(
+  'a file that cannot be opened is known at once; one that takes nothing loses events and nothing else',
+  async (t) => {
+    t.throws(() => fileOutput('/nowhere/at/all', systemClock), {code: 'ENOENT'});
+    const recorder = createRecorder(fileOutput('/dev/full', systemClock), systemClock);
+    recorder.sink(event);
+    await recorder.close(10_000);
+    recorder.sink(event);
+    t.equal(recorder.lost(), 1);
+  },
+);

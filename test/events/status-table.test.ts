@@ -50,6 +50,7 @@ t.test('a peer that is drained or disabled says so, and why', (t) => {
   );
   t.match(shown, /^nrec-1 +established, draining +4h .* by root until 2026-11-21T14:00Z: new line card$/m);
   t.match(shown, /^nrec-2 +idle, disabled .* by root: new line card$/m);
+  t.match(shown, /; 1 of 2 peers established \(1 drained, 1 disabled\)$/m);
   t.end();
 });
 
@@ -161,7 +162,7 @@ t.test('errors of the configuration, a drained service and text from outside', a
   t.match(shown, 'configuration: /etc/a.yaml:3:7: no such key\n');
   t.match(shown, /^web +up drained +3h 12m +a, b \+2 +reboot \\u001b\[2J\\n$/m);
   t.match(shown, /^idle +unknown .* not yet checked$/m);
-  t.match(shown, '2 services: 1 up, 1 unknown;');
+  t.match(shown, '2 services: 1 up, 1 unknown (1 drained);');
 });
 
 t.test('kernel routes and other daemons', async (t) => {

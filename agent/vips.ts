@@ -2,22 +2,24 @@
 
 import {describeOutcome, doneOf, type HoldCommand, type HoldDone, hold} from './admin/holds.js';
 import {heldAt, Orders} from './admin/orders.js';
+import {readBootId} from './admin/run-record.js';
 import {type AdminStore, type Hold, openAdminStore} from './admin/store.js';
 import type {FrrConfig} from './config/frr.js';
-import type {Config} from './config/types.js';
+import type {Config, ServiceConfig} from './config/types.js';
 import {NetlinkClient} from './control/netlink-client.js';
 import {createLog} from './events/log.js';
-import type {RouteStatus} from './events/status.js';
-import {type VipStatus, vipsOf} from './events/vips.js';
+import type {VipStatus} from './events/vips.js';
 import {addToFrr} from './frr-by-hand.js';
 import {systemClock as clock} from './io/clock.js';
 import {createHostNetwork} from './io/host-network.js';
 import {openNetlinkSocket} from './io/netlink-socket.js';
 import type {Output} from './io/output.js';
 import {presenceOf} from './io/presence.js';
-import {hostPrefix, isHost} from './lib/prefix.js';
+import {comparePrefixes, hostPrefix} from './lib/prefix.js';
 import {type TakenOut, takeOut} from './take-out.js';
-import type {AgentEvent, Emit, JsonObject, Prefix} from './types.js';
+import type {AgentEvent, Emit, ItemWord, JsonObject, Prefix, Settled} from './types.js';
+import {openCounters} from './watchdog/counters.js';
+import {readKnownVips} from './watchdog/known-vips.js';
 
 /** As the holder of the lock. What is held out is gone when it resolves, or the answer says where it is left. */
 export async function holdWithoutDaemon(
@@ -95,45 +97,91 @@ async function noted(
 
 const nothing: TakenOut = {found: new Set(), left: []};
 
-/** Every VIP, and whether its address is on the interface: more cannot be told without a daemon. */
+/**
+ * Every VIP, also those that IPVS was seen to have: whether its address is on the interface, and what the last round of the
+ * watchdog knew of it. Nobody is asked.
+ */
 export async function listWithoutDaemon(config: Config): Promise<readonly VipStatus[]> {
-  const held = heldAt(openAdminStore(config.stateDir), clock.wallMs());
-  return withoutDaemon(config, held, [], await onInterface(config));
+  const {kernel, services, stateDir} = config;
+  const held = heldAt(openAdminStore(stateDir), clock.wallMs());
+  const {announced, resume} = openCounters(stateDir, readBootId(), clock);
+  const addresses = kernel && (await onInterface(kernel.interface));
+  const known = [...readKnownVips(stateDir).keys()].map(hostPrefix);
+  const where = (prefix: Prefix): JsonObject => {
+    // What is held out was taken out at once, after that round perhaps.
+    const told = held.has(prefix) ? [] : Object.entries(announced).filter(([, all]) => all.includes(prefix));
+    const kernelWords = {
+      ...(addresses?.has(prefix) && {address: 'installed'}),
+      ...(told.some(([to]) => to === 'kernel') && {route: 'installed'}),
+    };
+    return {
+      ...(Object.keys(kernelWords).length > 0 && {kernel: kernelWords}),
+      ...Object.fromEntries(told.flatMap(([to]) => (to === 'kernel' ? [] : [[to, 'announced']]))),
+    };
+  };
+  const states = services.map((service) => ({...service, state: resume(service)?.settled ?? null}));
+  return rowsOf(states, held, known, where);
 }
 
+/** What became of them: whatever is left of them somewhere. */
 function withoutDaemon(
-  {services}: Config,
+  {kernel, services}: Config,
   held: ReadonlyMap<Prefix, Hold>,
   left: TakenOut['left'],
-  addresses: ReadonlySet<Prefix> | null = null,
 ): readonly VipStatus[] {
-  const prefixes = new Set([...services.flatMap((service) => service.prefixes), ...held.keys()]);
-  for (const {prefix} of left) prefixes.add(prefix);
-  const routes = [...prefixes].map((prefix): Omit<RouteStatus, 'wanted'> => {
-    const hold = held.get(prefix);
-    const places = left.filter((place) => place.prefix === prefix);
-    const kernel = addresses?.has(prefix) && isHost(prefix) ? {kernel: {address: 'installed'}} : {};
-    return {
-      prefix,
-      owners: [],
-      ...(hold && {held: hold}),
-      announcers: {...kernel, ...Object.fromEntries(places.map(({from}) => [from, 'withdraw-pending']))},
-      reasons: Object.fromEntries(places.map(({from, reason}) => [from, reason])),
-    };
-  });
-  return vipsOf({
-    routes,
-    services: services.map(({name, prefixes: own}) => ({name, prefixes: own, state: null})),
-  });
+  const where = (prefix: Prefix): JsonObject => {
+    const places = left.filter((place) => place.prefix === prefix).map(({from}) => from);
+    const [inKernel, elsewhere] = [
+      places.flatMap((from) =>
+        from === 'kernel' ? ['route'] : from === kernel?.interface ? ['address'] : [],
+      ),
+      places.filter((from) => from !== 'kernel' && from !== kernel?.interface),
+    ];
+    const words = (names: readonly string[]) => Object.fromEntries(names.map((name) => [name, leftWord]));
+    return {...(inKernel.length > 0 && {kernel: words(inKernel)}), ...words(elsewhere)};
+  };
+  const reasons = (prefix: Prefix) =>
+    Object.fromEntries(
+      left.flatMap((place) => (place.prefix === prefix ? [[place.from, place.reason]] : [])),
+    );
+  const states = services.map((service) => ({...service, state: null}));
+  return rowsOf(
+    states,
+    held,
+    left.map(({prefix}) => prefix),
+    where,
+    reasons,
+  );
 }
 
-/** The addresses on our interface, be they ours or not; null: nothing of ours goes on any. */
-async function onInterface({kernel}: Config): Promise<ReadonlySet<Prefix> | null> {
-  if (kernel === null) return null;
+const leftWord = 'withdraw-pending' satisfies ItemWord;
+
+/** `others`: what is to be shown though it is of no service. */
+function rowsOf(
+  services: readonly (Pick<ServiceConfig, 'name' | 'prefixes'> & {readonly state: Settled | null})[],
+  held: ReadonlyMap<Prefix, Hold>,
+  others: readonly Prefix[],
+  where: (prefix: Prefix) => JsonObject,
+  reasons: (prefix: Prefix) => Readonly<Record<string, string>> = () => ({}),
+): readonly VipStatus[] {
+  const prefixes = new Set([...services.flatMap((service) => service.prefixes), ...held.keys(), ...others]);
+  return [...prefixes].sort(comparePrefixes).map((prefix) => ({
+    prefix,
+    services: services
+      .filter((service) => service.prefixes.includes(prefix))
+      .map(({name, state}) => ({name, state})),
+    held: held.get(prefix) ?? null,
+    announcers: where(prefix),
+    reasons: reasons(prefix),
+  }));
+}
+
+/** The addresses on an interface, be they ours or not. */
+async function onInterface(name: string): Promise<ReadonlySet<Prefix>> {
   const client = new NetlinkClient({open: openNetlinkSocket, clock});
   try {
     const network = await createHostNetwork(client);
-    const own = network.addresses().filter((address) => address.interface === kernel.interface);
+    const own = network.addresses().filter((address) => address.interface === name);
     network.stop();
     return new Set(own.map(({address}) => hostPrefix(address)));
   } finally {

@@ -11,6 +11,7 @@ import {type LookUp, lookUp} from '../io/dns.js';
 import type {Terminal} from '../io/terminal.js';
 import {printable} from '../lib/printable.js';
 import type {JsonObject} from '../types.js';
+import {oncePacing} from '../watchdog/pacing.js';
 import {type Done, examples, type Invocation, invocation, jsonText, withCommonOptions} from './command.js';
 import {duration, giveOrder, reason, whoCalls} from './give.js';
 import {CommandError, exitCode} from './outcome.js';
@@ -95,8 +96,8 @@ export function addVip(program: Command, terminal: Terminal, done: Done): void {
     .command('list')
     .summary('show all addresses, where they are, and who holds them out')
     .description(
-      'Show all addresses with their services, where they are, and who holds them out since when. Without a daemon only ' +
-        'the interface is looked at.',
+      'Show all addresses with their services, where they are, and who holds them out since when. Without a daemon it ' +
+        'is what the interface has, and what the last round of the watchdog knew.',
     );
   withCommonOptions(list, 'print them as JSON')
     .addHelpText(
@@ -162,7 +163,8 @@ async function listVips(called: Invocation): Promise<readonly VipStatus[]> {
 }
 
 function configOf({configFile, terminal}: Invocation): Config {
-  const {config, problems} = loadConfig({configFile});
+  // As the watchdog reads it, so that what it knows of its services is found.
+  const {config, problems} = loadConfig({configFile, pacing: oncePacing});
   if (config) return config;
   terminal.err(problemLines(problems, terminal.errColor));
   throw new CommandError(exitCode.config, 'the configuration is broken');

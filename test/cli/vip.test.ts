@@ -116,6 +116,33 @@ t.test('held out: with a daemon, across its restart, without one', {skip}, async
   });
 });
 
+t.test('through the rounds of a watchdog', {skip}, async (t) => {
+  const folder = place(`${allow}kernel: {routes: true}\n`);
+  const round = async () => (await start(['watchdog', '--once'], folder).ended).code;
+  const listed = async (): Promise<VipStatus[]> =>
+    JSON.parse((await run(['vip', 'list', '--json'], folder)).stdout);
+  t.equal(await round(), 0);
+  t.same(addresses(), all);
+  t.match(await listed(), [
+    {prefix: '192.0.2.1/32', held: null, announcers: {kernel: {address: 'installed', route: 'installed'}}},
+    {services: [{name: 'pool', state: 'up'}]},
+    {services: [{name: 'web', state: 'up'}]},
+  ]);
+  t.match(await run(['vip', 'del', '192.0.2.1'], folder), {code: 0});
+  t.same(addresses(), held, 'gone at once');
+  t.equal(ipJson<unknown[]>('-4 route show dev lo 192.0.2.1').length, 0);
+  t.equal(await round(), 0);
+  t.same(addresses(), held, 'the next minute does not bring it back');
+  t.match((await listed())[0], {held: {by: /./}, announcers: {}});
+  t.match(await run(['vip', 'add', '192.0.2.1'], folder), {
+    stdout: /: the next start or round of the watchdog/,
+  });
+  t.equal(await round(), 0);
+  t.same(addresses(), all);
+  await run(['withdraw'], folder);
+  t.same(addresses(), ['127.0.0.1', '::1']);
+});
+
 t.test('--force announces whatever the checks say', async (t) => {
   const folder = place(allow);
   await run(['vip', 'del', '192.0.2.1'], folder);

@@ -22,9 +22,20 @@ export async function askDaemon(
   try {
     return await callDaemon(controlSocketOf(called.configFile), cmd, args, timeoutMs);
   } catch (error) {
-    if (error instanceof DaemonError) throw new CommandError(error.code, error.message);
+    if (error instanceof DaemonError) {
+      const lost = error.code === exitCode.noDaemon && !isConfigured(called.configFile);
+      throw new CommandError(error.code, lost ? `${error.message}; ${noConfiguration}` : error.message);
+    }
     throw error;
   }
+}
+
+const noConfiguration = 'nor is there a configuration: if it has another place, name it with --config';
+
+function isConfigured(configFile: string | undefined): boolean {
+  if (configFile !== undefined) return true;
+  const [file] = loadConfig({configFile}).files;
+  return file !== undefined && exists(file);
 }
 
 /**

@@ -1,4 +1,4 @@
-import {chmodSync} from 'node:fs';
+import {chmodSync, existsSync} from 'node:fs';
 import {join} from 'node:path';
 import t from 'tap';
 import {ApiError} from '../../agent/api/protocol.js';
@@ -8,7 +8,7 @@ import {renderStatus} from '../../agent/events/status-table.js';
 import {systemClock} from '../../agent/io/clock.js';
 import {largeInput, sampleInput} from '../events/status-sample.js';
 import {FakeTerminal} from '../fake/terminal.js';
-import {cleanUp, folderWith, onTerminal, run, shell} from './command-line.js';
+import {cleanUp, folderWith, onTerminal, run, shell, start} from './command-line.js';
 
 const sample = buildStatus(sampleInput);
 const config = folderWith({'eip-health.yaml': 'control_socket: x.sock\nconf_d: false\n'});
@@ -34,6 +34,13 @@ t.test('while no daemon runs it is exit code 5', async (t) => {
     stderr: `eip-health: no eip-health runs here: ${socket} does not exist (control_socket in the configuration)\n`,
   });
   t.match(await run(['reload'], config), {code: 5});
+});
+
+t.test('without a configuration it says that too', async (t) => {
+  if (existsSync('/etc/eip-health/eip-health.yaml')) return t.skip('this host has a configuration');
+  const {code, stderr} = await start(['status'], folderWith({})).ended;
+  t.equal(code, 5);
+  t.match(stderr, /nor is there a configuration: if it has another place, name it with --config\n$/);
 });
 
 t.test('a configuration that was named must be there, and readable', async (t) => {

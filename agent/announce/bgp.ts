@@ -83,6 +83,8 @@ export class BgpAnnouncer implements Announcer {
   constructor(options: BgpAnnouncerOptions) {
     this.#options = options;
     const preserved = preservedBy(options);
+    // What the first set leaves out of these goes at once: its service is not there any more, or is not to be.
+    this.#desired = {...this.#desired, adopt: new Set(options.lifeBefore?.addresses)};
     this.#peers = new Map(
       options.config.peers.map((config) => [config.name, this.#peerFor(config, preserved)]),
     );

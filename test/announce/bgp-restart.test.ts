@@ -161,6 +161,12 @@ t.test('after a restart: each prefix follows its service, the rest goes with End
   t.equal(rib.journal.length, 2);
 });
 
+t.test('what the life before left and this one does not have any more is withdrawn at once', async (t) => {
+  const {connector, set} = await lab({lifeBefore: {adopted: true, addresses: [vip, vip6]}});
+  await set([], {adopt: [vip6], complete: false});
+  t.same(connector.last.peer.rib.journal, [`-${vip}`]);
+});
+
 t.test('reload: the session is renewed, and the peer keeps what it has meanwhile', async (t) => {
   const {announcer, base, connector, farewell, set} = await lab();
   await set([vip]);

@@ -2,7 +2,7 @@
 
 import {resolve} from 'node:path';
 import {z} from 'zod';
-import {type BirdConfig, birdDefaults, birdProblems} from './bird.js';
+import {type BirdConfig, birdDefaults, birdProblems, isUsedBy} from './bird.js';
 import {key, Section} from './section.js';
 import type {Value} from './value.js';
 import {duration, network, text} from './values.js';
@@ -46,6 +46,10 @@ export function readBird(value: Value, folder: string): BirdConfig {
     attributes: section.get('attributes') ?? birdDefaults.attributes,
   };
   const sound = Object.keys(birdKeys) as (keyof typeof birdKeys)[];
+  for (const name of section.isSound('form') ? sound : []) {
+    if (!section.has(name) || isUsedBy(config.form, name)) continue;
+    section.at(name).warning(`means nothing with \`form: ${config.form}\``);
+  }
   if (section.isSound(...sound)) for (const problem of birdProblems(config)) value.error(problem);
   return config;
 }

@@ -85,6 +85,24 @@ function filesOf({form, file, file6, socket6}: BirdConfig): readonly BirdFile[] 
   return form === 'static' ? [four] : [{path: file, families: ['ipv4', 'ipv6']}];
 }
 
+/** The keys of the block that mean something with some forms only. */
+const formsOf: Readonly<Record<string, readonly BirdForm[]>> = {
+  file: ['define', 'function', 'static'],
+  file6: ['define', 'function', 'static'],
+  confirm_timeout: ['define', 'function', 'static'],
+  variable: ['define'],
+  variable6: ['define'],
+  dummy: ['define'],
+  dummy6: ['define'],
+  function: ['function'],
+  protocol: ['protocol'],
+};
+
+/** Whether a key of the block means anything with the form. */
+export function isUsedBy(form: BirdForm, key: string): boolean {
+  return formsOf[key]?.includes(form) ?? true;
+}
+
 /** A name as BIRD's language has it. */
 const symbol = /^[A-Za-z_][A-Za-z0-9_]{0,63}$/;
 

@@ -4,7 +4,7 @@ import {Document, isMap, isScalar} from 'yaml';
 import {checkTypes as builtInCheckTypes} from '../../checks/index.js';
 import {formatDuration} from '../lib/duration.js';
 import {addressOf, familyOf, lengthOf} from '../lib/prefix.js';
-import type {BirdConfig} from './bird.js';
+import {type BirdConfig, isUsedBy} from './bird.js';
 import type {CheckTypes} from './check-schema.js';
 import {explainDetection} from './detection.js';
 import type {ExabgpConfig} from './exabgp.js';
@@ -129,10 +129,11 @@ function gobgpOf({command, host, port, localAddress6}: GobgpConfig): Plain {
 }
 
 function birdOf(bird: BirdConfig): Plain {
-  return {
+  const {confirmTimeoutMs, form} = bird;
+  const keys: Plain = {
     socket: bird.socket,
     ...given('socket6', bird.socket6),
-    form: bird.form,
+    form,
     ...given('file', bird.file),
     ...given('file6', bird.file6),
     variable: bird.variable,
@@ -141,12 +142,10 @@ function birdOf(bird: BirdConfig): Plain {
     protocol: bird.protocol,
     dummy: bird.dummy,
     dummy6: bird.dummy6,
-    ...given(
-      'confirm_timeout',
-      bird.confirmTimeoutMs === null ? null : formatDuration(bird.confirmTimeoutMs),
-    ),
+    ...given('confirm_timeout', confirmTimeoutMs === null ? null : formatDuration(confirmTimeoutMs)),
     attributes: bird.attributes,
   };
+  return Object.fromEntries(Object.entries(keys).filter(([key]) => isUsedBy(form, key)));
 }
 
 function peerOf(peer: PeerConfig): Plain {

@@ -31,8 +31,8 @@ export interface Compat {
 
 export function createCompat(): Compat {
   const prefixes = new Map<Prefix, Known>();
-  /** Realservers that were counted last, of services that count them. */
-  const counted = new Map<ServiceName, number>();
+  /** Realservers that were counted last, by the checks that count them; null: it could not be done. */
+  const counted = new Map<ServiceName, Map<string, number | null>>();
   const causes = new Map<ServiceName, {readonly direction: Direction}>();
 
   function knownOf(prefix: Prefix): Known {
@@ -56,8 +56,8 @@ export function createCompat(): Compat {
         : {tag: 'bgp_mgt', text: `Deleting route to ${prefix}`};
     for (const owner of owners) {
       const cause = causes.get(owner);
-      const count = counted.get(owner);
-      if (count === undefined || cause?.direction !== direction || cause === known.cause) continue;
+      const count = leastOf(counted.get(owner));
+      if (count === null || cause?.direction !== direction || cause === known.cause) continue;
       known.cause = cause;
       const vip = isHost(prefix) ? addressOf(prefix) : prefix;
       const text =
@@ -72,8 +72,12 @@ export function createCompat(): Compat {
   return {
     note(event) {
       if (event.kind !== 'check-result') return;
-      const count = realserversOf(event.result);
-      if (count !== null) counted.set(event.service, count);
+      const {check, result, service} = event;
+      const count = realserversOf(result);
+      const counts = counted.get(service);
+      if (counts) {
+        if (count !== null || counts.has(check)) counts.set(check, count);
+      } else if (count !== null) counted.set(service, new Map([[check, count]]));
     },
     linesOf(event) {
       switch (event.kind) {
@@ -105,6 +109,13 @@ export function createCompat(): Compat {
       }
     },
   };
+}
+
+/** null: not all of them are known. */
+function leastOf(counts: ReadonlyMap<string, number | null> | undefined): number | null {
+  const all = [...(counts?.values() ?? [])];
+  const known = all.filter((count) => count !== null);
+  return known.length === 0 || known.length < all.length ? null : Math.min(...known);
 }
 
 /** What an `ipvs` check counted, the least of its services; null for other checks. */

@@ -88,6 +88,15 @@ t.test('a service of other checks has no realservers', async (t) => {
   ]);
 });
 
+t.test('nothing is said of realservers that could not be counted', async (t) => {
+  const lines = watch();
+  lines(counted(2), state('up'), announced());
+  const failed: AgentEvent = {kind: 'check-result', service: web, check: 'ipvs', result: result('error')};
+  const other: AgentEvent = {kind: 'check-result', service: web, check: 'http', result: result('pass')};
+  t.same(lines(failed, state('down'), withdrawn()), ['bgp_mgt: Deleting route to 192.0.2.1/32']);
+  t.equal(lines(counted(2), other, state('up'), announced()).length, 2, 'another check has none to count');
+});
+
 t.test('one line a route, however many have it', async (t) => {
   const lines = watch();
   t.same(lines(announced(four, 'kernel'), announced(four, 'r1'), announced(four, 'r2')).length, 1);

@@ -30,7 +30,8 @@ function table(servers: number): string {
 
 const service = (vip: string) => `prefixes: ["${vip}"]
 check: {type: ipvs, vip: "${vip}"}
-interval: 100ms
+interval: 1s
+fast_interval: 100ms
 rise: 1
 fall: 1
 `;
@@ -61,13 +62,14 @@ ${service('2001:db8::1')}`,
   const env = {PATH: `${folder}:${process.env.PATH}`};
   const daemon = host.spawn([program, 'run', '--config', file('eip-health.yaml')], {env});
   lab.add({close: async () => void (await daemon.kill()), describe: () => daemon.describe()});
+  let isStopped = false;
   /** What `egrep "bgp|vip"` would show, once there are so many of them; without those of our own tag. */
   const lines = async (count: number): Promise<string[]> => {
     const found = await waitFor(
       `${count} lines`,
       () => rsyslog.messages.filter(({app}) => app === 'bgp_mgt' || app === 'vip_watchdog'),
       (messages) => {
-        if (!daemon.isRunning) throw new Error(daemon.describe());
+        if (!daemon.isRunning && !isStopped) throw new Error(daemon.describe());
         return messages.length >= count;
       },
     );
@@ -112,4 +114,27 @@ ${service('2001:db8::1')}`,
     rsyslog.messages.some(({app, text}) => app === 'eip-health' && text.startsWith('service four down')),
     'beside our own',
   );
+
+  // The same from rounds of the watchdog, which remember of each other only what lies in state_dir.
+  isStopped = true;
+  await daemon.stop();
+  const known = (await lines(16)).length;
+  const round = async (servers: number): Promise<void> => {
+    await writeFile(file('table'), table(servers));
+    const words = [program, 'watchdog', '--once', '--config', file('eip-health.yaml')];
+    await host.spawn(words, {env}).exited;
+  };
+  const sinceThen = (): string[] =>
+    rsyslog.messages
+      .filter(({app}) => app === 'bgp_mgt' || app === 'vip_watchdog')
+      .map(({app, text}) => `${app}: ${text}`)
+      .slice(known)
+      .sort();
+  await round(1);
+  await lines(known + 4);
+  t.same(sinceThen(), added);
+  await round(1);
+  await round(0);
+  await lines(known + 8);
+  t.same(sinceThen(), [...added, ...deleted].sort(), 'the round in between had nothing to say');
 });

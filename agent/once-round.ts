@@ -190,13 +190,13 @@ function withOwners(event: AgentEvent, {services}: Config): AgentEvent {
   return {...event, owners: owners.map(({name}) => name)};
 }
 
-/** What was announced and is not there any more went before anybody looked; what is on its way still is said. */
+/** What is on its way still. What went between two rounds was taken by somebody else, who has told of it. */
 function sayWhatIsOpen(installers: readonly Watched[], scene: OnceRoundScene): void {
   const {config, emit, report} = scene;
   for (const installer of installers) {
     const {items, reasons} = installer.snapshot();
     for (const prefix of report.announced[installer.name] ?? []) {
-      if (!items.has(prefix as Prefix)) sayWithdrawn(scene, installer.name, prefix as Prefix);
+      if (!items.has(prefix as Prefix)) report.forget(installer.name, prefix);
     }
     const place = installer.name === 'kernel-addresses' ? (config.kernel?.interface ?? '') : installer.name;
     for (const [prefix, word] of openOf(installer)) {

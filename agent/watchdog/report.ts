@@ -62,6 +62,11 @@ export class Report {
     return this.#announced.get(to)?.has(prefix) ?? false;
   }
 
+  /** The announcer does not announce the prefix any more, which is no news. */
+  forget(to: string, prefix: string): void {
+    this.#announced.get(to)?.delete(prefix);
+  }
+
   /** Announcer → prefixes that it was seen to announce. */
   get announced(): Readonly<Record<string, readonly string[]>> {
     return Object.fromEntries([...this.#announced].map(([to, prefixes]) => [to, [...prefixes].sort()]));

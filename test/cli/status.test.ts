@@ -36,8 +36,9 @@ t.test('while no daemon runs it is exit code 5', async (t) => {
   t.match(await run(['reload'], config), {code: 5});
 });
 
-t.test('without a configuration it says that too', async (t) => {
-  if (existsSync('/etc/eip-health/eip-health.yaml')) return t.skip('this host has a configuration');
+const skip = existsSync('/etc/eip-health/eip-health.yaml') && 'this host has a configuration';
+
+t.test('without a configuration it says that too', {skip}, async (t) => {
   const {code, stderr} = await start(['status'], folderWith({})).ended;
   t.equal(code, 5);
   t.match(stderr, /nor is there a configuration: if it has another place, name it with --config\n$/);

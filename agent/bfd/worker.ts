@@ -3,10 +3,12 @@
 import {randomInt} from 'node:crypto';
 import {bfdNetwork} from '../io/bfd-network.js';
 import {systemClock} from '../io/clock.js';
-import {heartbeat, threadData, threadPort} from '../io/thread.js';
+import {heartbeat, preferThread, threadData, threadPort} from '../io/thread.js';
 import type {FromBfd, ToBfd} from './messages.js';
 import {BfdSessions} from './sessions.js';
 
+// A packet that is late by an interval or two is a session lost; a thread that sends twenty a second starves nobody.
+preferThread();
 const port = threadPort<ToBfd, FromBfd>();
 const main = heartbeat(threadData() as SharedArrayBuffer);
 const sessions = new BfdSessions({

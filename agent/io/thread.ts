@@ -1,5 +1,6 @@
 /** Worker threads: a thread of our own that runs a module, and the view from inside one. */
 
+import {constants, setPriority} from 'node:os';
 import {parentPort, Worker, workerData} from 'node:worker_threads';
 
 export interface Thread<ToThread, FromThread> {
@@ -48,6 +49,19 @@ export function threadPort<ToThread, FromThread>(): {
     on: (listener) => void port.on('message', listener),
     close: () => port.close(),
   };
+}
+
+/**
+ * Has the scheduler prefer the calling thread to everything that is as nice as usual, the other threads of this process
+ * included (setpriority(2): on Linux `who` 0 is a thread). Answers whether it does: that takes CAP_SYS_NICE.
+ */
+export function preferThread(): boolean {
+  try {
+    setPriority(0, constants.priority.PRIORITY_HIGH);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** A number that one thread counts up and another reads. */

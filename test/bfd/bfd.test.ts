@@ -1,5 +1,7 @@
 /** The BFD thread itself: two sessions of one host that are each other's peer, over loopback. */
 
+import {readdirSync, readFileSync} from 'node:fs';
+import {getPriority} from 'node:os';
 import t from 'tap';
 import {BfdClient, type BfdThread} from '../../agent/bfd/bfd.js';
 import type {BfdChange, BfdTarget, ToBfd} from '../../agent/bfd/messages.js';
@@ -44,6 +46,22 @@ function listener() {
   };
 }
 
+/** How nice the threads of this process are that are not as nice as usual. */
+function preferred(): number[] {
+  return readdirSync('/proc/self/task').flatMap((thread) => {
+    const stat = readFileSync(`/proc/self/task/${thread}/stat`, 'utf8');
+    // The 19th field of all; the name in brackets, the second, may hold blanks.
+    const nice = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[16]);
+    return nice === getPriority() ? [] : [nice];
+  });
+}
+
+/** CAP_SYS_NICE, number 23. */
+function mayPrefer(): boolean {
+  const capabilities = /^CapEff:\s+([0-9a-f]+)/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? '0';
+  return ((BigInt(`0x${capabilities}`) >> 23n) & 1n) === 1n;
+}
+
 t.test('sessions come up in their thread; one that is closed says so to its peer', {skip}, async (t) => {
   const events: AgentEvent[] = [];
   const client = new BfdClient({clock: systemClock, emit: (event) => void events.push(event)});
@@ -54,6 +72,11 @@ t.test('sessions come up in their thread; one that is closed says so to its peer
   await Promise.all(up);
   t.equal(first.state, 'up');
   t.equal(second.state, 'up');
+  t.same(
+    preferred(),
+    mayPrefer() ? [-14] : [],
+    'the scheduler prefers this one thread, where we may ask for it',
+  );
 
   const down = b.turns('down');
   await first.close();

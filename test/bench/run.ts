@@ -16,6 +16,7 @@ const benchmarks: Readonly<Record<string, {readonly timeoutMs: number}>> = {
   table: {timeoutMs: 120_000},
   bird: {timeoutMs: 180_000},
   frr: {timeoutMs: 180_000},
+  bfd: {timeoutMs: 360_000},
 };
 
 const asked = process.argv.slice(2);

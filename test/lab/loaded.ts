@@ -19,6 +19,10 @@ export interface Load {
   readonly intervalMs: number;
   readonly bfdMs: number;
   readonly logLevel: 'debug' | 'info';
+  /** Whether BIRD puts the routes into its kernel. */
+  readonly kernel?: boolean;
+  /** BGP waits for BFD: after a failure it is back as soon as BFD is, instead of after a wait that grows. */
+  readonly strict?: boolean;
 }
 
 export class LoadedAgent {
@@ -47,6 +51,7 @@ export class LoadedAgent {
     const router = await startRouter(lab, Bird, spoke.namespace, {
       as: routerAs,
       routerId: spoke.loopback,
+      ...(load.kernel && {kernel: true}),
       neighbors: [
         {address: spoke.hostAddress, localAddress: spoke.address, remoteAs: agentAs, bfdMs: load.bfdMs},
         {
@@ -158,7 +163,7 @@ class Closing {
 }
 
 function filesOf(
-  {bfdMs, intervalMs, logLevel}: Load,
+  {bfdMs, intervalMs, logLevel, strict = false}: Load,
   services: number,
   {address, hostAddress, loopback6}: Spoke,
   hostLoopback6: string,
@@ -177,7 +182,7 @@ defaults: {interval: ${intervalMs}ms, fast_interval: ${intervalMs}ms, timeout: $
 bgp:
   local_as: ${agentAs}
   connect_retry: 1s
-  bfd: {receive_interval: ${bfdMs}ms, transmit_interval: ${bfdMs}ms, detect_multiplier: ${multiplier}}
+  bfd: {receive_interval: ${bfdMs}ms, transmit_interval: ${bfdMs}ms, detect_multiplier: ${multiplier}, strict: ${strict}}
   peers:
     - {name: direct4, address: "${address}", local_address: "${hostAddress}", remote_as: ${routerAs}}
     - {name: loop6, address: "${loopback6}", local_address: "${hostLoopback6}", remote_as: ${routerAs}, multihop: true}

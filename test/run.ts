@@ -74,7 +74,7 @@ async function runAll(labFiles: readonly string[], unitFiles: readonly string[])
       continue;
     }
     for (const file of ofKind) reports.push(skip(file));
-    say(`*** SKIPPED: ${ofKind.length} files of ${name}: ${problem}\n`);
+    say(`*** SKIPPED: ${ofKind.length} ${ofKind.length === 1 ? 'file' : 'files'} of ${name}: ${problem}\n`);
     problems.push(`${name}: ${problem}`);
   }
   const others = [...unitFiles];

@@ -201,26 +201,28 @@ export class Daemon {
     return answer.data;
   }
 
-  /** Why a service is as it is: the reasons of its last checks. */
-  async reasons(service: string): Promise<string> {
-    const found = (await this.status()).services.find(({name}) => name === service);
-    return (found?.checks ?? []).map(({verdict, reason}) => `${verdict}: ${reason}`).join('; ');
-  }
-
-  /** Waits until the reasons of a service match. */
-  async waitForReason(service: string, pattern: RegExp): Promise<void> {
-    await waitFor(
-      `service ${service} to say ${pattern}`,
-      () => this.reasons(service),
-      (reasons) => pattern.test(reasons),
+  /**
+   * Why a service is as it is: verdict and reason of its last checks. With `awaited` it waits until they begin so:
+   * not every check has run again when others have.
+   */
+  async reasons(service: string, awaited = ''): Promise<string> {
+    return waitFor(
+      `the checks of ${service} to say ${awaited}`,
+      async () => {
+        const found = (await this.status()).services.find(({name}) => name === service);
+        return (found?.checks ?? []).map(({verdict, reason}) => `${verdict}: ${reason}`).join('; ');
+      },
+      (reasons) => reasons.startsWith(awaited),
     );
   }
 
   /** The messages of its log. */
   async log(): Promise<string[]> {
     const {stdout} = await this.program.state();
+    // The first line may have lost its beginning, the last one may still lack its end.
     return stdout
       .split('\n')
+      .slice(0, -1)
       .filter((line) => line.startsWith('{'))
       .map((line) => JSON.parse(line).msg);
   }

@@ -57,7 +57,11 @@ interface Outcome {
 
 export async function checkSuite(t: Test, balancer: Balancer): Promise<void> {
   const {machine} = balancer;
-  const config = await balancer.configure(folder, {'eip-health.yaml': mainFile(folder), ...conf()});
+  // The interval bounds the timeout: a machine in a machine may take long to start ipvsadm.
+  const config = await balancer.configure(folder, {
+    'eip-health.yaml': mainFile(folder, '', '20s'),
+    ...conf(),
+  });
   const check = async (t: Test, ...services: string[]): Promise<readonly Outcome[]> => {
     const {code, stdout, stderr} = await balancer.command('check', '--json', '--config', config, ...services);
     t.strictSame({code, stderr}, {code: 1, stderr: ''}, 'the answer is no: not every check passes');

@@ -78,13 +78,14 @@ export function serviceFiles(cases: Readonly<Record<string, Case>>): Record<stri
 }
 
 /** `eip-health.yaml` for what lives in this folder; `more` is further keys. */
-export function mainFile(folder: string, more = ''): string {
+export function mainFile(folder: string, more = '', interval = '500ms'): string {
   return `
 router_id: ${balancer.address}
 state_dir: ${folder}/state
 control_socket: ${folder}/control.sock
 kernel: {routes: true}
-defaults: {interval: 500ms, fast_interval: 200ms, rise: 1, fall: 1}
+step_timeout: 10s
+defaults: {interval: ${interval}, fast_interval: 200ms, timeout: ${interval}, rise: 1, fall: 1}
 ${more}
 `;
 }

@@ -12,6 +12,7 @@ import {Bird} from '../lab/bird.js';
 import {DrivenFrr} from '../lab/driven-frr.js';
 import {Lab} from '../lab/lab.js';
 import {startRouter} from '../lab/router.js';
+import {Rsyslog} from '../lab/rsyslog.js';
 import {star} from '../lab/topology.js';
 import {waitFor} from '../lab/wait.js';
 
@@ -55,6 +56,8 @@ t.test("a VIP is deleted and added by its name, with the operator's route-maps",
     }),
   );
   await frr.start();
+  const rsyslog = lab.add(new Rsyslog(host, await lab.newFolder('rsyslog')));
+  await rsyslog.start();
   const folder = await lab.newFolder('vip');
   const hosts = join(folder, 'hosts');
   await writeFile(
@@ -68,7 +71,8 @@ t.test("a VIP is deleted and added by its name, with the operator's route-maps",
     writeFile(
       join(folder, 'etc/eip-health.yaml'),
       `conf_d: false\nstate_dir: ${folder}/state\ncontrol_socket: ${folder}/x.sock\n` +
-        `allow: [192.0.2.0/24, "2001:db8::/32"]\nfrr: {vty_sockets: ${frr.sockets}, ${keys}}\n`,
+        `allow: [192.0.2.0/24, "2001:db8::/32"]\nfrr: {vty_sockets: ${frr.sockets}, ${keys}}\n` +
+        `log: {syslog: {target: "unix:${rsyslog.socket}"}}\n`,
     );
   await main('only_configured: true');
 
@@ -120,6 +124,19 @@ t.test("a VIP is deleted and added by its name, with the operator's route-maps",
   });
   t.same(await routerHas(...vips), before);
   t.same((await frr.lines(/^network /)).length, 3);
+
+  await rsyslog.message('Adding route to 2001:db8::1/128');
+  const told = rsyslog.messages.filter(({app}) => app === 'bgp_mgt');
+  t.same(
+    told.map(({text}) => text),
+    [
+      ...vips.map((prefix) => `Deleting route to ${prefix}`),
+      ...['192.0.2.2/32', '192.0.2.1/32', '2001:db8::1/128'].map((prefix) => `Adding route to ${prefix}`),
+    ],
+    'as logger(1) was told',
+  );
+  t.match(told[0], {pid: '-', priority: 'user.notice'});
+  await rsyslog.message('192.0.2.1/32 held out by');
 
   t.match(await vipMgmt('-a', '192.0.2.9'), {
     code: 255,

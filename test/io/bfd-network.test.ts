@@ -52,12 +52,12 @@ for (const {family, address, type} of families) {
     const {port} = receiver.address();
     const next = () =>
       new Promise<number>((resolve) => receiver.once('message', (_, from) => resolve(from.port)));
-    // All want the same port first: the others have to look further, even the one at another address.
+    // Both want the same port first: the second has to look further, even at another address.
     const luck = () => {
       const lots = [0.25, 0.5];
       return () => lots.shift() ?? 0.75;
     };
-    const locals = [null, null, address];
+    const locals = family === 'ipv4' ? [parseAddress('127.0.0.2'), address] : [null, null];
     const senders = locals.map((localAddress) => bfdNetwork.sender({address, port, localAddress}, luck()));
     const ports: number[] = [];
     for (const sender of senders) {
@@ -65,7 +65,7 @@ for (const {family, address, type} of families) {
       sender.send(Uint8Array.of(1));
       ports.push(await came);
     }
-    t.same(ports, [49_152 + 4_096, 49_152 + 8_192, 49_152 + 12_288]);
+    t.same(ports, [49_152 + 4_096, 49_152 + 8_192]);
     for (const sender of senders) sender.close();
     receiver.close();
   });

@@ -160,6 +160,11 @@ export class Agent {
     await this.#fanout.quiet(atMostMs);
   }
 
+  /** How long a service is still announced as its `drain` says, in milliseconds; null: it is not being withdrawn. */
+  drainLeftMs(name: ServiceName): number | null {
+    return this.#leaving.leftMs(name);
+  }
+
   /** Runs every check now. */
   checkNow(): void {
     this.#runner.wakeAll();

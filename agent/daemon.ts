@@ -25,7 +25,7 @@ import {version} from './io/version.js';
 import {addressGate, allowGate} from './lib/allow.js';
 import {hostPrefix} from './lib/prefix.js';
 import {prefixesOf} from './service/contribution.js';
-import type {Clock, Emit, HostNetwork, IpAddress, JsonObject, Prefix} from './types.js';
+import type {Clock, Emit, HostNetwork, IpAddress, JsonObject, Prefix, ServiceName} from './types.js';
 
 export interface DaemonOptions {
   readonly loaded: LoadResult & {readonly config: Config};
@@ -187,7 +187,10 @@ export class Daemon {
       now: clock.wallMs(),
       config: {loadedAt: this.#loadedAt, errors: this.#problems},
       services: this.#agent.services,
-      adminOf: (service) => (configured.has(service.name) ? this.#steering.orders.of(service) : removedAdmin),
+      adminOf: ({name, ...service}) => ({
+        ...(configured.has(name) ? this.#steering.orders.of({name, ...service}) : removedAdmin),
+        drain_until: this.#drainUntil(name),
+      }),
       held: this.#steering.orders.held(),
       plan: this.#agent.plan,
       kernelAddresses: addresses?.snapshot() ?? null,
@@ -200,9 +203,20 @@ export class Daemon {
 
   #order(command: AdminCommand, args: JsonObject): AdminAnswer {
     if (this.#stopping) throw new ApiError(1, 'eip-health is stopping: nothing is changed any more');
-    const answer = this.#steering.order(command, args, this.#loaded.config.services);
+    const {services} = this.#steering.order(command, args, this.#loaded.config.services);
     this.#agent.applyAdmin();
-    return answer;
+    return {
+      services: services.map(({admin, name}) => ({
+        name,
+        admin: {...admin, drain_until: this.#drainUntil(name)},
+      })),
+    };
+  }
+
+  /** Until when a service is still announced as its `drain` says. */
+  #drainUntil(name: ServiceName): string | null {
+    const leftMs = this.#agent.drainLeftMs(name);
+    return leftMs === null ? null : new Date(this.#options.clock.wallMs() + leftMs).toISOString();
   }
 
   #orderPeers(command: PeerCommand, args: JsonObject): PeerAnswer {

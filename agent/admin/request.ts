@@ -5,7 +5,7 @@ import {ApiError} from '../api/protocol.js';
 import type {ServiceConfig} from '../config/types.js';
 import {maxDurationMs} from '../lib/duration.js';
 import {didYouMeanOneOf} from '../lib/suggest.js';
-import type {AdminState, Clock, JsonObject} from '../types.js';
+import type {AdminState, Clock, JsonObject, ServiceName} from '../types.js';
 import type {Admin, Orders} from './orders.js';
 
 /** Command → what becomes of the service. */
@@ -20,7 +20,11 @@ export type AdminCommand = keyof typeof adminCommands;
 
 /** One for each service that was meant. */
 export type AdminAnswer = {
-  readonly services: readonly {readonly name: string; readonly admin: Admin}[];
+  readonly services: readonly {
+    readonly name: ServiceName;
+    /** `drain_until`: as in `status`; absent without a daemon. */
+    readonly admin: Admin & {readonly drain_until?: string | null};
+  }[];
 };
 
 const requestSchema = z.strictObject({

@@ -72,5 +72,6 @@ export function addAdmin(program: Command, terminal: Terminal, done: Done): void
 
 function lineOf({name, admin}: AdminAnswer['services'][number]): string {
   const why = admin.sources.length === 0 ? '' : ` ${describeAdmin(admin)}`;
-  return `${printable(`${name}: ${admin.state}${why}`)}\n`;
+  const end = admin.drain_until ? `; still announced, as its drain says, until ${admin.drain_until}` : '';
+  return `${printable(`${name}: ${admin.state}${why}${end}`)}\n`;
 }

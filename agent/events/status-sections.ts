@@ -52,7 +52,7 @@ function stateCell({state, admin}: ServiceStatus, trending: string | null): Cell
   const spans: Span[] = [word(state)];
   if (trending !== null)
     spans.push({text: ` ${trending}`, style: trending.startsWith('rising') ? 'green' : 'yellow'});
-  if (admin.state !== 'enabled') spans.push({text: ' '}, word(admin.state));
+  if (admin.state !== 'enabled') spans.push({text: ' '}, word(admin.drain_until ? 'draining' : admin.state));
   return spans;
 }
 

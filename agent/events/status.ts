@@ -100,6 +100,8 @@ export type ServiceStatus = {
     readonly at: string | null;
     readonly until: string | null;
     readonly reason: string | null;
+    /** ISO 8601; until then it is still announced, as its `drain` says; null: not any more, or nobody wants it gone. */
+    readonly drain_until?: string | null;
     /** All who want something of it; the most withdrawn is in force. */
     readonly sources?: readonly AdminSource[];
   };

@@ -111,6 +111,28 @@ t.test('a file and a maintenance window', async (t) => {
   t.match(stdout, /service web drained: by maintenance until \S+: \\"/);
 });
 
+t.test('a service that drains says until when', async (t) => {
+  const folder = folderWith({
+    'eip-health.yaml': 'state_dir: state\ncontrol_socket: x.sock\nrouter_id: 192.0.2.250\nstop_timeout: 1s\n',
+    'conf.d/web.yaml': `${service(1)}drain: {for: 1h, med: 500}\n`,
+  });
+  const running = start(['run'], folder);
+  t.teardown(() => running.child.kill('SIGKILL'));
+  await waitFor(
+    'the service to be up',
+    () => run(['status', 'web'], folder),
+    ({code}) => code === 0,
+  );
+  const drained = await run(['drain', 'web'], folder);
+  t.match(drained.stdout, /^web: drained by \S+; still announced, as its drain says, until \S+Z\n$/);
+  t.match((await admins(folder)).web, {state: 'drained', drain_until: /Z$/});
+  t.match(await run(['status', 'web'], folder), {stdout: /^web +up draining .* by \S+$/m});
+  await run(['enable', 'web'], folder);
+  t.match((await admins(folder)).web, {state: 'enabled', drain_until: null});
+  running.child.kill('SIGTERM');
+  t.match(await running.ended, {code: 0});
+});
+
 t.test('what is wrong', async (t) => {
   const folder = place();
   t.match(await run(['drain'], folder), {code: 2, stderr: /name services, or write --all/});

@@ -1,6 +1,7 @@
 /** `bfd:` of a peer, or of all peers. */
 
 import {z} from 'zod';
+import {formatDuration} from '../lib/duration.js';
 import {readBfdAuthentication} from './bfd-authentication.js';
 import type {ConfigFiles} from './password.js';
 import {type Keys, key, part, Section} from './section.js';
@@ -10,6 +11,9 @@ import {duration, flag, whole} from './values.js';
 
 /** RFC 5880 §4.1: microseconds in 32 bits. Below 10 ms no timer of a busy host is punctual. */
 const interval = duration(10, 4_294_967);
+
+/** Scheduling alone was seen to take half of that on a host with five times the work it can do. */
+const leastPatienceMs = 100;
 
 const bfdKeys = {
   receive_interval: key(interval),
@@ -55,7 +59,7 @@ export function readBfd(
   }
   const section = new Section(value, bfdKeys);
   const base = above ?? defaults;
-  return {
+  const keys: BfdKeys = {
     receiveIntervalMs: section.get('receive_interval') ?? base.receiveIntervalMs,
     transmitIntervalMs: section.get('transmit_interval') ?? base.transmitIntervalMs,
     detectMultiplier: section.get('detect_multiplier') ?? base.detectMultiplier,
@@ -71,6 +75,16 @@ export function readBfd(
       files,
     ),
   };
+  const patienceMs = keys.transmitIntervalMs * keys.detectMultiplier;
+  if (patienceMs < leastPatienceMs) {
+    section
+      .at('transmit_interval')
+      .warning(
+        `the peer gives this host up after ${formatDuration(patienceMs)} (\`transmit_interval\` × \`detect_multiplier\`): ` +
+          `a busy host may be late by as much, ${formatDuration(leastPatienceMs)} is safer`,
+      );
+  }
+  return keys;
 }
 
 /** With what follows from the peer: RFC 5881 lets in what comes from the same network only, TTL 255. */

@@ -122,6 +122,34 @@ t.test('a text that BIRD refuses does not stay in its way', async (t) => {
   t.equal(desk.read(), before);
 });
 
+t.test('a socket without permission: BIRD goes on as it is, and that is said', async (t) => {
+  const desk = newDesk(t, {bird: direct});
+  const bird = await desk.start();
+  await desk.have([route(a)]);
+  desk.linkFault = 'EACCES';
+  bird.drop();
+  await desk.quiet();
+  await desk.have([route(b)]);
+  await desk.pass(10_000);
+  const why = 'no permission to use DIR/bird.ctl: the user of eip-health must be in the group that owns it';
+  t.same(desk.status(), [`${a} withdraw-pending: ${why}`, `${b} failed: ${why}`], 'there may be a BIRD');
+  t.equal(desk.log.filter((line) => line === `warn: ${why}`).length, 1);
+  t.match(desk.read(), /10\.1\.1\.2\/32\n/, 'what a BIRD that starts reads is right');
+  desk.linkFault = null;
+  await desk.pass(3_000);
+  t.same(bird.exported(), [b]);
+  t.same(desk.status(), [`${b} announced`]);
+
+  desk.linkFault = 'EACCES';
+  bird.drop();
+  await desk.quiet();
+  await desk.stopping('withdraw');
+  t.match(
+    desk.log.at(-1),
+    /^error: stopped, and BIRD may still announce 10\.1\.1\.2\/32: no permission to use/,
+  );
+});
+
 t.test('a socket that lets nobody change anything', async (t) => {
   const desk = newDesk(t, {bird: direct});
   const bird = await desk.start();

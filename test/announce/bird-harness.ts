@@ -36,6 +36,8 @@ export class Desk {
   readonly birds: FakeBird[] = [];
   /** Stands in for the disk until it is null again. */
   diskFault: string | null = null;
+  /** The system's answer to a connection that is begun: `EACCES`; until it is null again. */
+  linkFault: string | null = null;
   /** Calls of `replace`. */
   writes = 0;
   /** Runs after a file was written, before BIRD hears of it. */
@@ -180,7 +182,9 @@ export class Desk {
     for (let still = 0; still < 4; ) {
       await settle();
       const next = this.clock.nextIn;
-      if (this.#busy > 0 || this.#shortTimers > 0) still = 0;
+      // What was asked right before it hung is answered when it wakes up.
+      const isHanging = this.birds.some((bird) => bird.isHanging);
+      if ((this.#busy > 0 && !isHanging) || this.#shortTimers > 0) still = 0;
       else if (next !== null && next <= shortMs) {
         this.clock.advance(next);
         still = 0;
@@ -285,6 +289,11 @@ export class Desk {
 
   /** Counts what is still to be answered, so that `quiet` can wait for it; a BIRD that hangs is not waited for. */
   readonly #connect: UnixConnector = (path, handlers) => {
+    const {linkFault} = this;
+    if (linkFault !== null) {
+      setImmediate(() => handlers.closed(linkFault));
+      return {write: () => undefined, destroy: () => undefined};
+    }
     let open = 1;
     let rest = '';
     this.#busy++;

@@ -45,6 +45,53 @@ t.test('a socket that may not be used: vtysh does it, and nothing is told twice'
   t.equal(desk.log.filter((line) => line.startsWith('warn')).length, 1, desk.log.join('\n'));
 });
 
+t.test('neither socket nor vtysh may be used: failed, and nobody says that it is gone', async (t) => {
+  const desk = newDesk(t);
+  const bgpd = await desk.start();
+  await desk.have([route(a)]);
+  desk.linkFault = 'EACCES';
+  bgpd.vtyshFault = {code: 1, stderr: 'Exiting: failed to connect to any daemons.\n'};
+  bgpd.drop();
+  await desk.quiet();
+  await desk.have([route(b)]);
+  await desk.pass(4_000);
+  t.match(desk.status(), [
+    /^10\.1\.1\.1\/32 withdraw-pending: no permission to use DIR\/bgpd\.vty: .*\(frrvty\); .*vtysh: Exiting/,
+    /^10\.1\.1\.2\/32 failed: no permission to use/,
+  ]);
+  desk.linkFault = null;
+  bgpd.vtyshFault = null;
+  await desk.pass(4_000);
+  t.same(bgpd.originated(), [b]);
+  t.same(desk.status(), [`${b} announced`]);
+});
+
+t.test('the agent is killed in the middle: the next life ends where its own set is', async (t) => {
+  // Every point between two commands of a change: a new route-map, a line of the operator that gives way.
+  const networks = [`network ${b} route-map BGP1`];
+  for (let after = 1; after <= 12; after++) {
+    const desk = newDesk(t, {bgpd: {networks}, managed: (prefix) => prefix !== six});
+    const bgpd = await desk.start();
+    const {length} = bgpd.commands;
+    bgpd.onCommand = () => {
+      if (bgpd.commands.length === length + after) void desk.announcer.stop('keep');
+    };
+    desk.set([route(a, {med: 7}), route(b, {med: 9})]);
+    await desk.quiet();
+    bgpd.onCommand = () => undefined;
+    const next = desk.newAnnouncer();
+    t.teardown(() => next.stop('keep'));
+    await next.start();
+    next.set({items: [route(a, {med: 8})], adopt: new Set(), complete: true});
+    await desk.quiet();
+    await desk.pass(3_000);
+    t.same(bgpd.originated(), [a], `killed after ${after} commands`);
+    t.same([...bgpd.routeMaps.values()], [['set metric 8']], 'and nothing else of ours is left');
+    t.same([...desk.newJournal().entries()], networks, "the operator's line is not forgotten");
+    await desk.end();
+  }
+});
+
 for (const dialect of ['frr', 'quagga'] as const) {
   t.test(`${dialect}: bgpd dies and comes back with what its configuration says`, async (t) => {
     const networks = [`network ${b} route-map BGP1`];

@@ -107,6 +107,11 @@ export class FakeBird {
     await new Promise((resolve) => this.#server.close(resolve));
   }
 
+  /** Its connections end; it goes on. */
+  drop(): void {
+    for (const socket of this.#clients.keys()) socket.destroy();
+  }
+
   get isHanging(): boolean {
     return this.#isHanging;
   }

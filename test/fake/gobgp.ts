@@ -78,6 +78,12 @@ export class FakeGobgp {
     this.#streams.clear();
   }
 
+  /** Connections end; it goes on. */
+  drop(): void {
+    for (const close of [...this.#streams]) close(null);
+    this.#streams.clear();
+  }
+
   /** Comes back, with an empty table. */
   restart(): void {
     this.isRunning = true;

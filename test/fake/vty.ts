@@ -64,6 +64,8 @@ export class FakeVty {
   vtyshRuns = 0;
   /** Instead of an answer of vtysh. */
   vtyshFault: Partial<ExecResult> | null = null;
+  /** Runs before a command is carried out. */
+  onCommand: () => void = () => undefined;
   readonly dialect: FrrDialect;
   readonly socket: string;
   readonly #options: FakeVtyOptions;
@@ -100,6 +102,11 @@ export class FakeVty {
     this.#isHanging = false;
     for (const socket of this.#clients.keys()) socket.destroy();
     await new Promise((resolve) => this.#server.close(resolve));
+  }
+
+  /** Its connections end; it goes on. */
+  drop(): void {
+    for (const socket of this.#clients.keys()) socket.destroy();
   }
 
   get isHanging(): boolean {
@@ -211,6 +218,7 @@ export class FakeVty {
 
   #take(vty: Vty, command: string): Said {
     this.commands.push(command);
+    this.onCommand();
     for (const [pattern, text] of this.refusals)
       if (pattern.test(command)) return {text: `${text}\n`, status: 13};
     const said = this.#carryOut(vty, command);

@@ -66,11 +66,13 @@ export function hold(command: HoldCommand, args: JsonObject, scene: HoldScene): 
     const [issue] = error.issues;
     throw new ApiError(2, `${command}: ${issue?.path.join('.')}: ${issue?.message}`);
   }
-  const found = data.targets.map((target) => find(target, scene));
+  const before = orders.held();
+  // What is held is let in again, also when its service is gone.
+  const isKnown = (prefix: Prefix): boolean => command === 'vip-add' && before.has(prefix);
+  const found = data.targets.map((target) => find(target, isKnown, scene));
   const prefixes = [...new Set(found.flatMap((target) => target.prefixes))];
   const ownersOf = (prefix: Prefix): readonly ServiceConfig[] =>
     services.filter((service) => service.prefixes.includes(prefix));
-  const before = orders.held();
   const now = clock.wallMs();
   const given = {
     by: data.by,
@@ -148,11 +150,16 @@ interface Found {
 /** What of a target is ours. A name may stand for addresses of other hosts as well, but not only for such. */
 function find(
   target: {readonly name: string; readonly prefixes: readonly string[]},
+  isKnown: (prefix: Prefix) => boolean,
   scene: HoldScene,
 ): Found {
   const {name} = target;
   const asked = [...new Set(target.prefixes.map(prefixOf))];
-  const faults = new Map(asked.flatMap((prefix) => faultOf(prefix, scene).map((fault) => [prefix, fault])));
+  const faults = new Map(
+    asked
+      .filter((prefix) => !isKnown(prefix))
+      .flatMap((prefix) => faultOf(prefix, scene).map((fault) => [prefix, fault])),
+  );
   const prefixes = asked.filter((prefix) => !faults.has(prefix));
   if (prefixes.length > 0) {
     return {prefixes, skipped: [...faults].map(([prefix, reason]) => ({name, prefix, reason}))};

@@ -105,6 +105,24 @@ t.test('without services whatever may be announced', async (t) => {
   });
 });
 
+t.test('what is held is let in again, also when its service is gone', async (t) => {
+  const {clock, give, held, orders} = setUp();
+  give('vip-del', {a: ['192.0.2.1']});
+  const later = {config: configOf({main: 'kernel: {}'}), services: [serviceConfig('dns', ['192.0.2.9'])]};
+  const args = {
+    targets: [{name: 'a', prefixes: ['192.0.2.1']}],
+    by: 'bob',
+    reason: null,
+    for_ms: null,
+    force: false,
+  };
+  t.throws(() => hold('vip-del', args, {...later, orders, clock}), {
+    message: 'a: 192.0.2.1/32 is of no service',
+  });
+  t.match(hold('vip-add', args, {...later, orders, clock}).outcomes, [{before: {by: 'alice'}, after: null}]);
+  t.same(held(), []);
+});
+
 t.test('where BIRD switches whole services, all of one or nothing', async (t) => {
   const main = 'bird: {socket: /run/bird.ctl, form: protocol}';
   const dns = serviceConfig('dns', ['192.0.2.2', '192.0.2.3'], {announce: [announceBlock({via: ['frr']})]});

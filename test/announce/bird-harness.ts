@@ -45,6 +45,8 @@ export class Desk {
   readonly #options: DeskOptions;
   #busy = 0;
   #shortTimers = 0;
+  /** Connections, and how many answers are still to come over each. */
+  readonly #links = new Set<{readonly path: string; open: number}>();
 
   #isOver = false;
 
@@ -182,9 +184,7 @@ export class Desk {
     for (let still = 0; still < 4; ) {
       await settle();
       const next = this.clock.nextIn;
-      // What was asked right before it hung is answered when it wakes up.
-      const isHanging = this.birds.some((bird) => bird.isHanging);
-      if ((this.#busy > 0 && !isHanging) || this.#shortTimers > 0) still = 0;
+      if (this.#busy > 0 || this.#isAnswerDue() || this.#shortTimers > 0) still = 0;
       else if (next !== null && next <= shortMs) {
         this.clock.advance(next);
         still = 0;
@@ -196,7 +196,8 @@ export class Desk {
   async during(isSo: () => boolean): Promise<void> {
     while (!isSo()) {
       const next = this.clock.nextIn;
-      if (this.#busy === 0 && next !== null && next <= shortMs) this.clock.advance(next);
+      if (this.#busy === 0 && !this.#isAnswerDue() && next !== null && next <= shortMs)
+        this.clock.advance(next);
       await settle();
     }
   }
@@ -287,6 +288,13 @@ export class Desk {
     return work.finally(() => this.#busy--);
   }
 
+  /** What was asked of a daemon that hangs is answered when it wakes up. */
+  #isAnswerDue(): boolean {
+    return [...this.#links].some(
+      ({open, path}) => open > 0 && !this.birds.some(({isHanging, socket}) => isHanging && socket === path),
+    );
+  }
+
   /** Counts what is still to be answered, so that `quiet` can wait for it; a BIRD that hangs is not waited for. */
   readonly #connect: UnixConnector = (path, handlers) => {
     const {linkFault} = this;
@@ -294,18 +302,16 @@ export class Desk {
       setImmediate(() => handlers.closed(linkFault));
       return {write: () => undefined, destroy: () => undefined};
     }
-    let open = 1;
+    const link = {path, open: 1};
+    this.#links.add(link);
     let rest = '';
-    this.#busy++;
     const answered = (count: number) => {
-      const less = Math.min(open, count);
-      open -= less;
-      this.#busy -= less;
+      link.open -= Math.min(link.open, count);
     };
     const hangs = () => this.birds.some((bird) => bird.isHanging && bird.socket === path);
     const stream = connectUnix(path, {
       opened: () => {
-        if (hangs()) answered(open);
+        if (hangs()) answered(link.open);
         handlers.opened();
       },
       data: (text) => {
@@ -315,20 +321,19 @@ export class Desk {
         answered(lines.filter((line) => /^\d{4} /.test(line)).length);
       },
       closed: (code) => {
-        answered(open);
+        answered(link.open);
         handlers.closed(code);
       },
     });
     return {
       write: (text) => {
         if (!hangs()) {
-          open++;
-          this.#busy++;
+          link.open++;
         }
         stream.write(text);
       },
       destroy: () => {
-        answered(open);
+        answered(link.open);
         stream.destroy();
       },
     };

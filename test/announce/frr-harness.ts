@@ -37,8 +37,9 @@ export class Desk {
   /** The system's answer to a connection that is begun: `EACCES`; until it is null again. */
   linkFault: string | null = null;
   readonly #options: DeskOptions;
-  #busy = 0;
   #shortTimers = 0;
+  /** Connections, and how many answers are still to come over each. */
+  readonly #links = new Set<{readonly path: string; open: number}>();
   #isOver = false;
 
   constructor(options: DeskOptions = {}) {
@@ -129,9 +130,7 @@ export class Desk {
     for (let still = 0; still < 4; ) {
       await settle();
       const next = this.clock.nextIn;
-      // What was asked right before it hung is answered when it wakes up.
-      const isHanging = this.bgpds.some((bgpd) => bgpd.isHanging);
-      if ((this.#busy > 0 && !isHanging) || this.#shortTimers > 0) still = 0;
+      if (this.#isAnswerDue() || this.#shortTimers > 0) still = 0;
       else if (next !== null && next <= shortMs) {
         this.clock.advance(next);
         still = 0;
@@ -203,6 +202,13 @@ export class Desk {
     },
   };
 
+  /** What was asked of a daemon that hangs is answered when it wakes up. */
+  #isAnswerDue(): boolean {
+    return [...this.#links].some(
+      ({open, path}) => open > 0 && !this.bgpds.some(({isHanging, socket}) => isHanging && socket === path),
+    );
+  }
+
   /** Counts what is still to be answered, so that `quiet` can wait for it; a bgpd that hangs is not waited for. */
   readonly #connect: UnixConnector = (path, handlers) => {
     const {linkFault} = this;
@@ -210,19 +216,17 @@ export class Desk {
       setImmediate(() => handlers.closed(linkFault));
       return {write: () => undefined, destroy: () => undefined};
     }
-    let open = 1;
-    this.#busy++;
+    const link = {path, open: 1};
+    this.#links.add(link);
     const reader = new VtyAnswerReader();
     const answered = (count: number) => {
-      const less = Math.min(open, count);
-      open -= less;
-      this.#busy -= less;
+      link.open -= Math.min(link.open, count);
     };
     const hangs = () => this.bgpds.some((bgpd) => bgpd.isHanging && bgpd.socket === path);
     const stream = connectUnix(path, {
       opened: () => {
         handlers.opened();
-        answered(hangs() ? open : 1);
+        answered(hangs() ? link.open : 1);
       },
       data: (text) => {
         const {length} = reader.push(text);
@@ -230,7 +234,7 @@ export class Desk {
         answered(length);
       },
       closed: (code) => {
-        answered(open);
+        answered(link.open);
         handlers.closed(code);
       },
     });
@@ -238,13 +242,12 @@ export class Desk {
       write: (text) => {
         const count = text.split('\0').length - 1;
         if (!hangs()) {
-          open += count;
-          this.#busy += count;
+          link.open += count;
         }
         stream.write(text);
       },
       destroy: () => {
-        answered(open);
+        answered(link.open);
         stream.destroy();
       },
     };

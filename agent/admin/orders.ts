@@ -94,7 +94,7 @@ export class Orders {
       ...(order && isInForce(order, now) ? [{source: 'command', ...order} as const] : []),
       ...(disableFile === undefined ? [] : fileSource(disableFile, presence(disableFile))),
       ...maintenanceSource(maintenance, now),
-      ...holdSources(service.prefixes, this.held()),
+      ...holdSources(service.prefixes, (prefix) => holdOf(store, prefix, now)),
       ...(service.enabled ? [] : [configurationSource]),
     ];
     return mostWithdrawn(sources, service.prefixes);
@@ -107,6 +107,11 @@ export function heldAt({holds}: Pick<AdminStore, 'holds'>, now: number): Readonl
   return new Map(
     [...holds.orders()].flatMap(([name, hold]) => (isInForce(hold, now) ? [[name as Prefix, hold]] : [])),
   );
+}
+
+function holdOf({holds}: Pick<AdminStore, 'holds'>, prefix: Prefix, now: number): Hold | null {
+  const hold = holds.orders().get(prefix);
+  return hold && isInForce(hold, now) ? hold : null;
 }
 
 /** Pure. A hold counts for the service as a whole only when it leaves none of its `prefixes`. */
@@ -168,10 +173,13 @@ function maintenanceSource(
 }
 
 /** Prefixes that were held out together are one source. */
-function holdSources(prefixes: readonly Prefix[], held: ReadonlyMap<Prefix, Hold>): readonly AdminSource[] {
+function holdSources(
+  prefixes: readonly Prefix[],
+  holdOf: (prefix: Prefix) => Hold | null,
+): readonly AdminSource[] {
   const groups = new Map<string, AdminSource & {readonly prefixes: Prefix[]}>();
   for (const prefix of prefixes) {
-    const hold = held.get(prefix);
+    const hold = holdOf(prefix);
     if (!hold) continue;
     const key = JSON.stringify(hold);
     const group = groups.get(key) ?? {source: 'hold', state: 'drained', ...hold, prefixes: []};

@@ -35,7 +35,7 @@ check: {type: http, url: "http://127.0.0.1:${port}/"}
     'eip-health.yaml': `
 log: {format: json, level: debug}
 on_stop: keep
-defaults: {interval: 500ms, fast_interval: 100ms, timeout: 400ms, rise: 2, fall: 2}
+defaults: {interval: 1s, fast_interval: 100ms, rise: 2, fall: 2}
 kernel: {interface: lo}
 bgp:
   local_as: ${agentAs}

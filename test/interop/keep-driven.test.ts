@@ -88,7 +88,7 @@ check: {type: http, url: "http://127.0.0.1:${port}/"}
     'eip-health.yaml': `
 log: {format: json, level: debug}
 on_stop: keep
-defaults: {interval: 500ms, fast_interval: 100ms, timeout: 400ms, rise: 2, fall: 2}
+defaults: {interval: 1s, fast_interval: 100ms, rise: 2, fall: 2}
 ${await drive(lab, host)}
 `,
     'conf.d/web.yaml': service(vip, 8080),

@@ -18,19 +18,19 @@ const vips = ['192.0.2.10', '2001:db8::10'] as const;
 const urls = vips.map((vip) => `http://${vip.includes(':') ? `[${vip}]` : vip}:8080/`);
 const prefixes = ['192.0.2.10/32', '2001:db8::10/128'];
 const [dying, dying6] = ['192.0.2.20/32', '2001:db8::20/128'];
-const restartMs = 5_000;
+/** Of what is to be survived: busy machines start slowly. And of what is not. */
+const [restartTime, crashMs] = ['1m', 4_000];
 
 function mainFile(peer: string): string {
   return `
 log: {format: json, level: debug}
 on_stop: keep
-settle_timeout: 5s
-defaults: {interval: 500ms, fast_interval: 100ms, timeout: 400ms, rise: 2, fall: 2}
+defaults: {interval: 1s, fast_interval: 100ms, rise: 2, fall: 2}
 kernel: {interface: lo}
 bgp:
   local_as: ${agentAs}
   connect_retry: 1s
-  graceful_restart: {enabled: true, restart_time: ${restartMs}ms}
+  graceful_restart: {enabled: true, restart_time: ${restartTime}}
   peers:
     - {name: router, address: ${peer}, remote_as: ${routerAs}}
 `;
@@ -140,6 +140,32 @@ export async function restartSuite(t: Test, Kind: RouterKind, extra?: string): P
     for (const prefix of [dying, dying6]) await forwarded(prefix, 1);
   });
 
+  await t.test('the router restarts: it gets everything again', async (t) => {
+    await router.kill();
+    await agent.waitForPeer('router', 'active');
+    await router.start();
+    await settled();
+    for (const prefix of [...prefixes, dying, dying6]) {
+      const [route] = await router.waitForRoutes(prefix, 1, 30_000);
+      t.equal(route?.prefix, prefix);
+      await forwarded(prefix, 1);
+    }
+  });
+
+  await t.test('a reload of its times renews the session, and nothing else', async (t) => {
+    const nothingLost = await traffic(t);
+    const before = (await agent.status()).peers[0]?.since;
+    await change(`restart_time: ${restartTime}`, `restart_time: ${crashMs}ms`);
+    t.match(await agent.cli('reload'), /graceful_restart 1m -> 4s/);
+    await waitFor(
+      'a new session',
+      async () => (await agent.status()).peers[0],
+      (peer) => peer?.state === 'established' && peer.since !== before,
+    );
+    await settled();
+    await nothingLost();
+  });
+
   await t.test('a crash is covered for the restart time, then it is over', async (t) => {
     const nothingLost = await traffic(t);
     await agent.kill();
@@ -147,28 +173,21 @@ export async function restartSuite(t: Test, Kind: RouterKind, extra?: string): P
     await waitFor(
       'most of the restart time to pass',
       () => performance.now() - killed,
-      (ms) => ms > restartMs - 2_000,
+      (ms) => ms > crashMs - 2_000,
     );
     await nothingLost();
-    for (const prefix of [...prefixes, dying, dying6]) await forwarded(prefix, 0, 3 * restartMs);
+    for (const prefix of [...prefixes, dying, dying6]) await forwarded(prefix, 0, 3 * crashMs);
     const ms = performance.now() - killed;
     t.comment(`${Math.round(ms)} ms`);
-    t.ok(ms > restartMs - 500, `gone after ${Math.round(ms)} ms`);
-  });
-
-  await t.test('a reload of its times renews the session, and nothing else', async (t) => {
-    await agent.start();
-    await settled();
-    for (const prefix of prefixes) await forwarded(prefix, 1);
-    const nothingLost = await traffic(t);
-    await change(`restart_time: ${restartMs}ms`, 'restart_time: 1s, long_lived: 3s');
-    t.match(await agent.cli('reload'), /graceful_restart 5s -> 1s and 3s long-lived/);
-    await waitFor('the new agreement', restartStatus, (restart) => restart?.long_lived === true);
-    await settled();
-    await nothingLost();
+    t.ok(ms > crashMs - 500, `gone after ${Math.round(ms)} ms`);
   });
 
   await t.test('long-lived: kept beyond the restart time, as a last resort', async (t) => {
+    await change(`restart_time: ${crashMs}ms`, 'restart_time: 1s, long_lived: 3s');
+    await agent.start();
+    await settled();
+    for (const prefix of prefixes) await forwarded(prefix, 1);
+    t.match(await restartStatus(), {negotiated: true, long_lived: true});
     await agent.kill();
     const killed = performance.now();
     for (const prefix of prefixes) {
@@ -184,7 +203,7 @@ export async function restartSuite(t: Test, Kind: RouterKind, extra?: string): P
   });
 
   await t.test('a stop that withdraws leaves nothing behind', async (t) => {
-    await change('restart_time: 1s, long_lived: 3s', 'restart_time: 1m');
+    await change('restart_time: 1s, long_lived: 3s', `restart_time: ${restartTime}`);
     await change('on_stop: keep', 'on_stop: withdraw');
     await agent.start();
     await settled();

@@ -5,7 +5,7 @@ import {lockFile} from '../../agent/io/file-lock.js';
 import {enterOwnNetwork, ip} from '../lab/own-network.js';
 import {Program} from '../lab/program.js';
 import {waitFor} from '../lab/wait.js';
-import {cleanUp, start} from './command-line.js';
+import {cleanUp, type Running, start} from './command-line.js';
 import {installed, main, nothing, once, place, put, quiet, service} from './watchdog-place.js';
 
 // The programs that are started inherit it.
@@ -79,27 +79,39 @@ t.test('killed in the middle: nothing flaps, and counts go on', {skip}, async (t
   const slow = `prefixes: [192.0.2.9]\nfall: 2\ncheck: {type: script, timeout: 60s, command: ". FOLDER/do", exit_map: {0: pass, "*": fail}}\ninterval: 60s\n`;
   const folder = place({'conf.d/slow.yaml': slow, do: 'true'});
   t.equal((await once(folder)).code, 0);
-  put(folder, 'do', 'exit 2');
-  t.same(await once(folder), quiet(0), 'one failure');
-  put(folder, 'do', 'touch FOLDER/began; sleep 60');
-  const killed = start(['watchdog', '--once'], folder);
-  await waitFor(
-    'the check to begin',
-    () => readFileSync(join(folder, 'began'), 'utf8'),
-    () => true,
-  );
-  t.same(installed(), {addresses: ['192.0.2.9'], routes: ['192.0.2.9']});
-
+  const seen = await watchKernel();
+  const killed = await inTheMiddle();
   const held = await once(folder);
   t.match(held, {code: 0, stderr: '', stdout: `eip-health runs as pid ${killed.child.pid} with state_dir`});
   t.match(held.stdout, /: nothing was done\n$/);
-
   killed.child.kill('SIGKILL');
   await killed.ended;
-  t.same(installed(), {addresses: ['192.0.2.9'], routes: ['192.0.2.9']}, 'what is there stays there');
+  put(folder, 'do', 'true');
+  t.same(await once(folder), quiet(0));
+  t.same(await seen(), [], 'neither the address nor the route was touched');
+
+  put(folder, 'do', 'exit 2');
+  t.same(await once(folder), quiet(0), 'one failure');
+  const again = await inTheMiddle();
+  again.child.kill('SIGKILL');
+  await again.ended;
   put(folder, 'do', 'exit 2');
   t.match((await once(folder)).stdout, /^service slow down: 2 failures in a row/);
   t.same(installed(), nothing);
+
+  async function inTheMiddle(): Promise<Running> {
+    put(folder, 'do', 'echo $$ >FOLDER/began; exec sleep 60');
+    rmSync(join(folder, 'began'), {force: true});
+    const round = start(['watchdog', '--once'], folder);
+    const pid = await waitFor(
+      'the check to begin',
+      () => Number(readFileSync(join(folder, 'began'), 'utf8')),
+      (number) => number > 1,
+    );
+    // What is killed ends nothing that it has begun.
+    t.teardown(() => process.kill(pid));
+    return round;
+  }
 });
 
 t.test(

@@ -10,7 +10,7 @@ t.teardown(cleanUp);
 t.setTimeout(120_000);
 
 const service = (number: number) =>
-  `prefixes: [192.0.2.${number}]\ncheck: {type: script, command: "true"}\ninterval: 100ms\n`;
+  `prefixes: [192.0.2.${number}]\ncheck: {type: script, command: "true"}\ninterval: 1s\nfast_interval: 100ms\n`;
 
 function place(): string {
   return folderWith({
@@ -86,7 +86,7 @@ t.test('a file and a maintenance window', async (t) => {
     () => admins(folder),
     ({web}) => web?.state === 'enabled',
     // A watch tells of it: the look every 2 s is for file systems that have none.
-    1000,
+    1500,
   );
 
   // One of the two is always open, and neither leaves no gap.

@@ -18,7 +18,8 @@ const skip = enterOwnNetwork();
 
 const web = `prefixes: [192.0.2.1, "2001:db8::1"]
 check: {type: script, command: "true"}
-interval: 100ms
+interval: 1s
+fast_interval: 100ms
 `;
 
 function place(keys = ''): string {

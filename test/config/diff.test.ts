@@ -204,6 +204,17 @@ t.test('the main file: what takes effect, what needs a restart; sessions first',
   t.end();
 });
 
+t.test('daemons that are driven stay as they were until a restart', (t) => {
+  const old = configOf({main: 'gobgp: {}\nfrr: {}\n'});
+  const next = configOf({main: 'gobgp: {port: 50052}\nbird: {form: protocol}\n'});
+  const said = lines(diffConfig(old, next));
+  t.equal(said.length, 3);
+  for (const line of said)
+    t.match(line, /^(gobgp|frr|bird): .*needs a restart, until then it stays as it was$/);
+  t.match(keepUntilRestart(old, next), {gobgp: {port: 50051}, frr: {onlyConfigured: false}, bird: null});
+  t.end();
+});
+
 t.test('a speaker or a kernel part that comes or goes needs a restart', (t) => {
   const without = main.slice(0, main.indexOf('bgp:')).replace('kernel: {}\n', '');
   const old = configOf({main: without, files: {'web.yaml': web}});

@@ -173,6 +173,30 @@ when_down: withdraw
   t.end();
 });
 
+t.test('daemons that are driven are printed, and read again as the same', (t) => {
+  const blocks = {
+    bird: [
+      'bird: {form: static, file: a.conf, file6: b.conf, confirm_timeout: 5s, attributes: ignore}',
+      'bird: {form: function, file: a.conf, function: f}',
+      'bird: {form: protocol, protocol: "x_{service}"}',
+      'bird: {file: a.conf, dummy: 192.0.2.9/32, socket6: /run/6.ctl, file6: c.conf}',
+    ],
+    frr: ['frr: {local_as: 64512, only_configured: true, vty_sockets: /run/x}', 'frr: {}'],
+    exabgp: ['exabgp: {local_as: 64512, local_address6: "2001:db8::1"}'],
+    gobgp: ['gobgp: {}', 'gobgp: {command: gobgp3, host: "::1", port: 50052, local_address6: "2001:db8::1"}'],
+  };
+  for (const [name, mains] of Object.entries(blocks)) {
+    for (const main of mains) {
+      const config = configOf({main: `${main}\n`, secrets});
+      t.ok(config[name as 'bird'], main);
+      t.same(essence(reprinted(config)), essence(config), main);
+    }
+  }
+  const config = configOf({main: 'gobgp: {}\n', secrets});
+  t.match(config.gobgp, {command: '/usr/bin/gobgp', host: '127.0.0.1', port: 50051, localAddress6: null});
+  t.end();
+});
+
 t.test('worst detection time', (t) => {
   const [slow, fast, cron] = serviceOf(
     `

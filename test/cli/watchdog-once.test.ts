@@ -68,7 +68,7 @@ t.test(
     t.same(installed(), {addresses: ['192.0.2.1'], routes: ['192.0.2.1']});
 
     put(folder, 'eip-health.yaml', `${main}nonsense: 1\n`);
-    t.match(await once(folder), {code: 3, stdout: '', stderr: /eip-health\.yaml:4:1: error: unknown key/});
+    t.match(await once(folder), {code: 3, stdout: '', stderr: /eip-health\.yaml:5:1: error: unknown key/});
     put(folder, 'eip-health.yaml', main);
     t.equal((await start(['withdraw'], folder).ended).code, 0);
     t.same(installed(), nothing);
@@ -120,7 +120,7 @@ t.test(
   async (t) => {
     const folder = place({
       'eip-health.yaml': `${main}on_stop: keep\n`,
-      'conf.d/web.yaml': service('web', '192.0.2.1', 'interval: 100ms\nrise: 1\nfall: 1\n'),
+      'conf.d/web.yaml': service('web', '192.0.2.1', 'rise: 1\nfall: 1\n'),
       web: '',
     });
     t.equal((await once(folder)).code, 0);

@@ -5,7 +5,12 @@ import {dirname, join} from 'node:path';
 import {ipJson} from '../lab/own-network.js';
 import {type Ended, folderWith, start} from './command-line.js';
 
-export const main = 'state_dir: state\ncontrol_socket: x.sock\nkernel: {routes: true}\n';
+/** Checks have all the time that a loaded machine may take. */
+export const main = `state_dir: state
+control_socket: x.sock
+kernel: {routes: true}
+defaults: {interval: 20s, timeout: 20s}
+`;
 
 /** Writes files of a place; FOLDER in them is its path. */
 export function put(folder: string, file: string, text = ''): void {

@@ -93,7 +93,7 @@ t.test('the VIPs of IPVS', {skip}, async (t) => {
 t.test('resident: at set times, with a socket that answers', {skip}, async (t) => {
   const folder = place({
     'conf.d/web.yaml': service('web', '192.0.2.1'),
-    'conf.d/own.yaml': service('own', '192.0.2.2', 'interval: 50ms\n'),
+    'conf.d/own.yaml': service('own', '192.0.2.2', 'interval: 5s\n'),
     own: '',
   });
   const words = ['--schedule', '* * * * * *', '--timezone', 'Asia/Kathmandu'];

@@ -137,7 +137,7 @@ t.test("FRR, by the operator's own lines and the servers of IPVS, as vip_watchdo
       '',
     ].join('\n');
   await scene.write({
-    'eip-health.yaml': `state_dir: state\nfrr: {only_configured: true, vty_sockets: ${frr.sockets}}\n`,
+    'eip-health.yaml': `state_dir: state\nstep_timeout: 5s\ndefaults: {interval: 20s, timeout: 20s}\nfrr: {only_configured: true, vty_sockets: ${frr.sockets}}\n`,
     ipvsadm: table('10.0.0.1', '10.0.0.2'),
   });
   await host.run('chmod', '755', join(scene.folder, 'ipvsadm'));
@@ -214,6 +214,7 @@ filter anycast { if net ~ ACAST_PS_ADVERTISE || net ~ ACAST6_PS_ADVERTISE then a
   await scene.write({
     'eip-health.yaml': [
       'state_dir: state',
+      'step_timeout: 5s',
       'control_socket: x.sock',
       'on_stop: keep',
       'kernel: {}',

@@ -1,17 +1,16 @@
 /** A BIRD announcer on real files and real unix sockets, before fakes of BIRD, and on a clock of its own. */
 
-import {mkdtempSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
-import {tmpdir} from 'node:os';
+import {readFileSync, rmSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
 import type {Test} from 'tap';
 import {BirdAnnouncer} from '../../agent/announce/bird.js';
 import {type BirdConfig, birdDefaults} from '../../agent/config/bird.js';
 import {type OwnedFiles, ownedFiles} from '../../agent/io/owned-file.js';
-import {connectUnix, type UnixConnector} from '../../agent/io/text-stream.js';
 import {parsePrefix} from '../../agent/lib/prefix.js';
-import type {AgentEvent, Clock, Desired, IpFamily, Prefix, Route} from '../../agent/types.js';
+import type {Clock, Desired, IpFamily, Prefix, Route} from '../../agent/types.js';
 import {FakeBird, type FakeBirdOptions, type Include} from '../fake/bird.js';
-import {FakeClock, settle} from '../fake/clock.js';
+import {settle} from '../fake/clock.js';
+import {DrivenDesk, over} from './driven-desk.js';
 
 export interface DeskOptions {
   readonly config?: Partial<BirdConfig>;
@@ -26,33 +25,34 @@ export interface DeskOptions {
   readonly isOne?: boolean;
 }
 
-export class Desk {
-  readonly folder: string;
+export class Desk extends DrivenDesk {
   readonly config: BirdConfig;
   readonly announcer: BirdAnnouncer;
-  readonly clock = new FakeClock();
-  readonly events: string[] = [];
-  readonly log: string[] = [];
   readonly birds: FakeBird[] = [];
-  /** Stands in for the disk until it is null again. */
-  diskFault: string | null = null;
-  /** The system's answer to a connection that is begun: `EACCES`; until it is null again. */
-  linkFault: string | null = null;
   /** Calls of `replace`. */
   writes = 0;
   /** Runs after a file was written, before BIRD hears of it. */
   afterWrite: () => void = () => undefined;
   readonly #options: DeskOptions;
-  #busy = 0;
-  #shortTimers = 0;
-  /** Connections, and how many answers are still to come over each. */
-  readonly #links = new Set<{readonly path: string; open: number}>();
-
-  #isOver = false;
+  /** Files that are being read or written. */
+  #onDisk = 0;
+  readonly #wire = this.connector({
+    greets: true,
+    questionsIn: () => 1,
+    answerCounter: () => {
+      let rest = '';
+      return (text) => {
+        const lines = (rest + text).split('\n');
+        rest = lines.pop() ?? '';
+        return lines.filter((line) => /^\d{4} /.test(line)).length;
+      };
+    },
+    hangs: (path) => this.birds.some(({isHanging, socket}) => isHanging && socket === path),
+  });
 
   constructor(options: DeskOptions = {}) {
+    super('bird', options.clock);
     this.#options = options;
-    this.folder = mkdtempSync(join(tmpdir(), 'eip-bird-'));
     this.config = {
       ...birdDefaults,
       dummy: parsePrefix(birdDefaults.dummy),
@@ -68,34 +68,25 @@ export class Desk {
     this.announcer = this.newAnnouncer();
   }
 
-  /** Everything ends; fails the test where BIRD was sent what it does not know. */
-  async end(): Promise<void> {
-    if (this.#isOver) return;
-    this.#isOver = true;
-    await this.announcer.stop('keep');
+  protected async close(): Promise<void> {
     for (const bird of this.birds) await bird.stop();
     rmSync(this.folder, {recursive: true});
     const [unknown] = this.birds.flatMap((bird) => bird.unknown);
     if (unknown !== undefined) throw new Error(`BIRD was sent "${unknown}"`);
   }
 
+  protected isBusy(): boolean {
+    return this.#onDisk > 0 || this.#wire.isAnswerDue();
+  }
+
   /** A further life of the agent, with the same configuration. */
   newAnnouncer(): BirdAnnouncer {
-    const announcer = new BirdAnnouncer({
-      config: this.config,
-      connect: this.#connect,
-      files: this.#files,
-      clock: this.#clock,
-      allowed: this.#options.allowed ?? (() => true),
-      emit: (event) => this.log.push(...describe(event, this.folder)),
-      random: () => 1,
-    });
-    announcer.on((event) =>
-      this.events.push(
-        `${event.kind} ${event.prefix}${event.kind === 'failed' ? `: ${this.#short(event.reason)}` : ''}`,
-      ),
+    const {allowed = () => true} = this.#options;
+    const {config} = this;
+    const {connect} = this.#wire;
+    return this.heard(
+      new BirdAnnouncer({...this.surroundings, config, connect, files: this.#files, allowed}),
     );
-    return announcer;
   }
 
   path(name: string): string {
@@ -168,108 +159,17 @@ export class Desk {
     return bird;
   }
 
-  set(items: readonly Route[], rest: Partial<Omit<Desired<Route>, 'items'>> = {}): void {
+  override set(items: readonly Route[], rest: Partial<Omit<Desired<Route>, 'items'>> = {}): void {
     this.events.length = 0;
-    this.announcer.set({items, adopt: new Set(), complete: true, ...rest});
-  }
-
-  /** `set`, and everything that follows from it within a second. */
-  async have(items: readonly Route[], rest: Partial<Omit<Desired<Route>, 'items'>> = {}): Promise<void> {
-    this.set(items, rest);
-    await this.quiet();
-  }
-
-  /** Lets happen what happens without much time passing: answers, files, timers of less than a second. */
-  async quiet(): Promise<void> {
-    for (let still = 0; still < 4; ) {
-      await settle();
-      const next = this.clock.nextIn;
-      if (this.#busy > 0 || this.#isAnswerDue() || this.#shortTimers > 0) still = 0;
-      else if (next !== null && next <= shortMs) {
-        this.clock.advance(next);
-        still = 0;
-      } else still++;
-    }
+    super.set(items, rest);
   }
 
   /** Lets things happen, short timers too, until something is so. */
   async during(isSo: () => boolean): Promise<void> {
     while (!isSo()) {
-      const next = this.clock.nextIn;
-      if (this.#busy === 0 && !this.#isAnswerDue() && next !== null && next <= shortMs)
-        this.clock.advance(next);
+      if (!this.isBusy()) this.advanceShortly();
       await settle();
     }
-  }
-
-  /** Stops the announcer, letting time pass until it has. */
-  async stopping(mode: 'withdraw' | 'keep'): Promise<void> {
-    let isOver = false;
-    const stopped = this.announcer.stop(mode).then(() => {
-      isOver = true;
-    });
-    await this.quiet();
-    while (!isOver) {
-      this.clock.advance(this.clock.nextIn ?? 0);
-      await this.quiet();
-    }
-    await stopped;
-  }
-
-  /** Lets time pass, and what happens in it happen. */
-  async pass(ms: number): Promise<void> {
-    const end = this.clock.now() + ms;
-    await this.quiet();
-    for (
-      let next = this.clock.nextIn;
-      next !== null && this.clock.now() + next <= end;
-      next = this.clock.nextIn
-    ) {
-      this.clock.advance(next);
-      await this.quiet();
-    }
-    if (this.clock.now() < end) this.clock.advance(end - this.clock.now());
-    await this.quiet();
-  }
-
-  /** What `status` shows, `10.0.0.1/32 announced`. */
-  status(): readonly string[] {
-    const {items, reasons} = this.announcer.snapshot();
-    return [...items].map(([prefix, word]) => {
-      const reason = reasons.get(prefix);
-      return `${prefix} ${String(word)}${reason === undefined ? '' : `: ${this.#short(reason)}`}`;
-    });
-  }
-
-  #short(text: string): string {
-    return text.replaceAll(this.folder, 'DIR');
-  }
-
-  readonly #clock: Clock = {
-    now: () => this.#realClock.now(),
-    wallMs: () => this.#realClock.wallMs(),
-    after: (ms, fn) => {
-      // On the desk's own clock a timer is no reason to wait: `quiet` moves it.
-      const isShort = this.#realClock !== this.clock && ms <= shortMs;
-      if (isShort) this.#shortTimers++;
-      let isOver = false;
-      const over = () => {
-        if (isShort && !isOver) this.#shortTimers--;
-        isOver = true;
-      };
-      const cancel = this.#realClock.after(ms, () => {
-        over();
-        fn();
-      });
-      return () => {
-        over();
-        cancel();
-      };
-    },
-  };
-
-  get #realClock(): Clock {
-    return this.#options.clock ?? this.clock;
   }
 
   readonly #files: OwnedFiles = {
@@ -284,69 +184,14 @@ export class Desk {
   };
 
   async #during<T>(work: Promise<T>): Promise<T> {
-    this.#busy++;
-    return work.finally(() => this.#busy--);
+    this.#onDisk++;
+    return work.finally(() => this.#onDisk--);
   }
-
-  /** What was asked of a daemon that hangs is answered when it wakes up. */
-  #isAnswerDue(): boolean {
-    return [...this.#links].some(
-      ({open, path}) => open > 0 && !this.birds.some(({isHanging, socket}) => isHanging && socket === path),
-    );
-  }
-
-  /** Counts what is still to be answered, so that `quiet` can wait for it; a BIRD that hangs is not waited for. */
-  readonly #connect: UnixConnector = (path, handlers) => {
-    const {linkFault} = this;
-    if (linkFault !== null) {
-      setImmediate(() => handlers.closed(linkFault));
-      return {write: () => undefined, destroy: () => undefined};
-    }
-    const link = {path, open: 1};
-    this.#links.add(link);
-    let rest = '';
-    const answered = (count: number) => {
-      link.open -= Math.min(link.open, count);
-    };
-    const hangs = () => this.birds.some((bird) => bird.isHanging && bird.socket === path);
-    const stream = connectUnix(path, {
-      opened: () => {
-        if (hangs()) answered(link.open);
-        handlers.opened();
-      },
-      data: (text) => {
-        const lines = (rest + text).split('\n');
-        rest = lines.pop() ?? '';
-        handlers.data(text);
-        answered(lines.filter((line) => /^\d{4} /.test(line)).length);
-      },
-      closed: (code) => {
-        answered(link.open);
-        handlers.closed(code);
-      },
-    });
-    return {
-      write: (text) => {
-        if (!hangs()) {
-          link.open++;
-        }
-        stream.write(text);
-      },
-      destroy: () => {
-        answered(link.open);
-        stream.destroy();
-      },
-    };
-  };
 }
-
-const shortMs = 300;
 
 /** A desk for one test, over with it. */
 export function newDesk(t: Test, options: DeskOptions = {}): Desk {
-  const desk = new Desk(options);
-  t.teardown(() => desk.end());
-  return desk;
+  return over(t, new Desk(options));
 }
 
 function isOf(include: Include, family: IpFamily): boolean {
@@ -358,19 +203,4 @@ function isOf(include: Include, family: IpFamily): boolean {
 
 function dummyOf(name: string): string {
   return name.includes('6') ? birdDefaults.dummy6 : birdDefaults.dummy;
-}
-
-function describe(event: AgentEvent, folder: string): string[] {
-  switch (event.kind) {
-    case 'note':
-      return [`${event.level}: ${event.message.replaceAll(folder, 'DIR')}`];
-    case 'route-announced':
-      return [`announced ${event.prefix}`];
-    case 'route-withdrawn':
-      return [`withdrawn ${event.prefix}`];
-    case 'route-failed':
-      return [`failed ${event.prefix}: ${event.reason.replaceAll(folder, 'DIR')}`];
-    default:
-      return [event.kind];
-  }
 }

@@ -82,9 +82,12 @@ export class Balancer {
     for (const module of ipvsModules) await this.machine.modprobe(module);
   }
 
-  /** Changes IPVS's table: `ipvsadm LINE` for each. */
+  /** Changes IPVS's table: each line as `ipvsadm LINE` would, all of them in one process. */
   async ipvs(...lines: readonly string[]): Promise<void> {
-    await this.machine.sh(lines.map((line) => `ipvsadm ${line}\n`).join(''));
+    const input = lines.map((line) => `${line}\n`).join('');
+    const {code, stderr} = await this.machine.attempt(['ipvsadm', '--restore'], {input});
+    // It ends with 0 whatever was wrong.
+    if (code !== 0 || stderr !== '') throw new Error(`ipvsadm ended with ${code}: ${stderr}\n${input}`);
   }
 
   /** Writes files into a folder for `eip-health`, and answers the path of its main file. */

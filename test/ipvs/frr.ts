@@ -1,4 +1,4 @@
-/** FRR on the balancer: zebra and bgpd, with a session to the router. Nobody has configured a network in it. */
+/** FRR on the balancer: zebra and bgpd, with a session to the router. */
 
 import type {Machine} from '../lab/uml.js';
 import {waitFor} from '../lab/wait.js';
@@ -21,7 +21,7 @@ router bgp ${balancer.as}
 export class Frr {
   private constructor(readonly machine: Machine) {}
 
-  /** Resolves when the session with the router is up. */
+  /** Nobody has configured a network in it. Resolves when the session with the router is up. */
   static async start(machine: Machine): Promise<Frr> {
     // They drop to the user frr before they write anything.
     await machine.sh(`mkdir -p ${folder} && chown frr:frr ${folder}`);
@@ -51,6 +51,12 @@ export class Frr {
   /** What `vtysh -c COMMAND` prints. */
   ask(command: string): Promise<string> {
     return this.machine.run('vtysh', '--vty_socket', folder, '-c', command);
+  }
+
+  /** What an operator types after `configure terminal`. */
+  async configure(...lines: readonly string[]): Promise<void> {
+    const words = ['configure terminal', ...lines].flatMap((line) => ['-c', line]);
+    await this.machine.run('vtysh', '--vty_socket', folder, ...words);
   }
 
   /** The networks of its running configuration. */

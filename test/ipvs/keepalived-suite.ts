@@ -1,41 +1,23 @@
 /** keepalived keeps IPVS's table while a real server dies and comes back; clients come through the router. */
 
-import {fileURLToPath} from 'node:url';
 import type {Test} from 'tap';
-import {guestNode} from '../lab/uml.js';
 import type {Balancer, Daemon} from './balancer.js';
-import {farm} from './balancer.js';
+import {sorryServer, startKeepalived, startServer} from './keepalived.js';
 import type {Case} from './services.js';
-
-const server = fileURLToPath(new URL('../lab/health-server.js', import.meta.url));
-const sorryPort = 8099;
 
 /** Services of the daemon whose table keepalived keeps. */
 export const keptServices = {
   removed: {prefixes: '192.0.2.80', check: 'vip: 192.0.2.80'},
   inhibited: {prefixes: '192.0.2.81', check: 'vip: 192.0.2.81'},
-  sorry: {prefixes: '192.0.2.82', check: `vip: 192.0.2.82, exclude: "${farm.address}:${sorryPort}"`},
+  sorry: {prefixes: '192.0.2.82', check: `vip: 192.0.2.82, exclude: "${sorryServer}"`},
   marked: {prefixes: '192.0.2.83', check: 'fwmark: 83, vip: 192.0.2.83'},
   removed6: {prefixes: '"2001:db8::80"', check: 'vip: "2001:db8::80", port: 80'},
 } as const satisfies Readonly<Record<string, Case>>;
 
 const kept = ['192.0.2.80/32', '192.0.2.81/32', '192.0.2.82/32', '192.0.2.83/32', '2001:db8::80/128'];
 
-const configuration = `
-global_defs {
-  router_id lab
-}
-${virtual('192.0.2.80 80', farm.address, http(), 'alpha')}
-${virtual('192.0.2.81 80', farm.address, `inhibit_on_failure\n${tcp()}`)}
-${virtual('192.0.2.82 80', farm.address, tcp(), `sorry_server ${farm.address} ${sorryPort}`)}
-${virtual('fwmark 83', farm.address, tcp())}
-${virtual('2001:db8::80 80', farm.address6, tcp())}
-`;
-
 export async function keepalivedSuite(t: Test, balancer: Balancer, daemon: Daemon): Promise<void> {
   const {machine} = balancer;
-  const serve = () =>
-    machine.start('ip', 'netns', 'exec', 'farm', ...guestNode, server, '8081', 'from the farm');
   /** What a client behind the router gets from a VIP. */
   const get = async (vip: string) => {
     const request = `exec 3<>/dev/tcp/${vip}/80 && printf 'GET / HTTP/1.0\\r\\n\\r\\n' >&3 && cat <&3`;
@@ -44,20 +26,8 @@ export async function keepalivedSuite(t: Test, balancer: Balancer, daemon: Daemo
     return code === 0 ? stdout.trim().split('\n').at(-1) : stderr;
   };
   await balancer.ipvs('-C');
-  await machine.write('/run/keepalived.conf', configuration);
-  let backend = await serve();
-  await backend.said('listening');
-  const files = ['-p', '/run/keepalived.pid', '-c', '/run/checkers.pid'];
-  const keepalived = await machine.start(
-    'keepalived',
-    '-n',
-    '-l',
-    '-D',
-    '-C',
-    '-f',
-    '/run/keepalived.conf',
-    ...files,
-  );
+  let backend = await startServer(machine, 'from the farm');
+  const keepalived = await startKeepalived(machine);
 
   await t.test('a server that answers', async (t) => {
     await balancer.waitFor(kept);
@@ -97,7 +67,7 @@ export async function keepalivedSuite(t: Test, balancer: Balancer, daemon: Daemo
   });
 
   await t.test('it comes back', async (t) => {
-    backend = await serve();
+    backend = await startServer(machine, 'from the farm');
     await balancer.waitFor(kept);
     t.equal(await get('192.0.2.80'), 'from the farm');
   });
@@ -108,36 +78,4 @@ export async function keepalivedSuite(t: Test, balancer: Balancer, daemon: Daemo
     t.equal(await daemon.reasons('removed'), 'fail: 192.0.2.80 is not in the IPVS table');
     await backend.end('SIGKILL');
   });
-}
-
-function virtual(address: string, realserver: string, checker: string, more = ''): string {
-  return `virtual_server ${address} {
-  delay_loop 1
-  lb_algo rr
-  lb_kind NAT
-  protocol TCP
-  ${more}
-  real_server ${realserver} 8081 {
-    weight 1
-    ${checker}
-  }
-}`;
-}
-
-function http(): string {
-  return `HTTP_GET {
-      url {
-        path /healthz
-        status_code 200
-      }
-      connect_timeout 2
-      retry 0
-    }`;
-}
-
-function tcp(): string {
-  return `TCP_CHECK {
-      connect_timeout 2
-      retry 0
-    }`;
 }

@@ -1,8 +1,11 @@
-/** `eip-health watchdog --once --ipvs`, as cron runs it on a host with FRR: no service files, a process each round. */
+/**
+ * `eip-health watchdog --ipvs` on a real kernel with IPVS and beside FRR: no service files; a process each round, as cron
+ * runs it, then one that stays. In a machine of its own.
+ */
 
-import type {Test} from 'tap';
+import t from 'tap';
 import type {Ran} from '../lab/uml-protocol.js';
-import type {Balancer} from './balancer.js';
+import {Balancer} from './balancer.js';
 import {Frr} from './frr.js';
 import {prefixes as all, mainFile, table} from './services.js';
 
@@ -10,11 +13,13 @@ const folder = '/run/watchdog';
 /** Which one of its two ports has no server. */
 const halfDead = '192.0.2.20/32';
 
-export async function watchdogSuite(t: Test, balancer: Balancer): Promise<void> {
+t.test('a load balancer with FRR', async (t) => {
+  const balancer = await Balancer.set(t);
+  await balancer.loadIpvs();
+  const frr = await Frr.start(balancer.machine);
   const prefixes = all.filter((prefix) => prefix !== halfDead);
   const everythingBut = (...gone: string[]) => prefixes.filter((prefix) => !gone.includes(prefix));
-  await balancer.ipvs('-C', ...table);
-  const frr = await Frr.start(balancer.machine);
+  await balancer.ipvs(...table);
   const config = await balancer.configure(folder, {
     'eip-health.yaml': mainFile(folder, 'conf_d: false\nfrr: {}'),
   });
@@ -114,4 +119,4 @@ export async function watchdogSuite(t: Test, balancer: Balancer): Promise<void> 
     await balancer.waitFor([]);
     t.strictSame(await frr.networks(), [], 'a stop withdraws');
   });
-}
+});

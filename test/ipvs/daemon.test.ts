@@ -7,7 +7,6 @@ import {keepalivedSuite, keptServices} from './keepalived-suite.js';
 import {ownershipSuite} from './ownership-suite.js';
 import {runSuite} from './run-suite.js';
 import {mainFile, prefixes, serviceFiles, services, speaker} from './services.js';
-import {watchdogSuite} from './watchdog-suite.js';
 
 const folder = '/run/eip-health';
 
@@ -31,6 +30,4 @@ t.test('a load balancer', async (t) => {
   await t.test('keepalived', (t) => keepalivedSuite(t, balancer, daemon));
 
   t.strictSame(await daemon.program.end('SIGTERM'), {code: 0, signal: null});
-
-  await t.test('watchdog', (t) => watchdogSuite(t, balancer));
 });

@@ -35,7 +35,7 @@ try {
 process.exit(0);
 
 async function start(
-  load: Pick<Load, 'bfdMs' | 'checksPerSecond' | 'intervalMs' | 'kernel' | 'strict'>,
+  load: Pick<Load, 'bfdMs' | 'checksPerSecond' | 'intervalMs' | 'kernel' | 'multiplier' | 'strict'>,
 ): Promise<LoadedAgent> {
   return LoadedAgent.start(await Lab.create(owner), {logLevel: 'info', ...load});
 }
@@ -85,7 +85,8 @@ async function detection(bfdMs: number): Promise<void> {
 }
 
 async function punctuality(): Promise<void> {
-  const loaded = await start({bfdMs: jitterMs, checksPerSecond: 1000, intervalMs: 100});
+  // Patient sessions: what comes late is to be seen, not to be the end of them.
+  const loaded = await start({bfdMs: jitterMs, checksPerSecond: 1000, intervalMs: 100, multiplier: 60});
   const {agent, spoke} = loaded;
   const bare = agent.namespace.spawn([
     process.execPath,

@@ -11,7 +11,6 @@ import {waitFor} from './wait.js';
 
 const serverFile = fileURLToPath(new URL('load-server.js', import.meta.url));
 const [agentAs, routerAs, port] = [4200000001, 65000, 8081];
-const multiplier = 3;
 
 export interface Load {
   readonly checksPerSecond: number;
@@ -23,6 +22,8 @@ export interface Load {
   readonly kernel?: boolean;
   /** BGP waits for BFD: after a failure it is back as soon as BFD is, instead of after a wait that grows. */
   readonly strict?: boolean;
+  /** So many packets may be missed in a row, on either side; default: 3. */
+  readonly multiplier?: number;
 }
 
 export class LoadedAgent {
@@ -37,7 +38,7 @@ export class LoadedAgent {
     readonly spoke: Spoke,
     readonly services: number,
     server: Program,
-    {bfdMs}: Load,
+    {bfdMs, multiplier = 3}: Load,
   ) {
     this.#server = server;
     this.detectMs = multiplier * bfdMs;
@@ -48,17 +49,25 @@ export class LoadedAgent {
     const {host, hostLoopback6, spokes} = await star(lab, 1);
     const [spoke] = spokes;
     if (!spoke) throw new Error('the star has no spoke');
+    const patience = `multiplier ${load.multiplier ?? 3};`;
     const router = await startRouter(lab, Bird, spoke.namespace, {
       as: routerAs,
       routerId: spoke.loopback,
       ...(load.kernel && {kernel: true}),
       neighbors: [
-        {address: spoke.hostAddress, localAddress: spoke.address, remoteAs: agentAs, bfdMs: load.bfdMs},
+        {
+          address: spoke.hostAddress,
+          localAddress: spoke.address,
+          remoteAs: agentAs,
+          bfdMs: load.bfdMs,
+          bfdOn: {link: spoke.link, options: patience},
+        },
         {
           address: hostLoopback6,
           localAddress: spoke.loopback6,
           remoteAs: agentAs,
           bfdMs: load.bfdMs,
+          bfdOn: {link: null, options: patience},
           multihop: 4,
         },
       ],
@@ -163,7 +172,7 @@ class Closing {
 }
 
 function filesOf(
-  {bfdMs, intervalMs, logLevel, strict = false}: Load,
+  {bfdMs, intervalMs, logLevel, multiplier = 3, strict = false}: Load,
   services: number,
   {address, hostAddress, loopback6}: Spoke,
   hostLoopback6: string,

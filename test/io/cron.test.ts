@@ -24,3 +24,25 @@ t.test('what was missed is made up for, without a word', async (t) => {
   });
   t.same({stdout, stderr, status}, {stdout: '3', stderr: '', status: 0});
 });
+
+t.test('in the time of a zone', async (t) => {
+  const zones = ['Asia/Kathmandu', 'America/Caracas'];
+  const fired = new Map<string, number>();
+  const hourIn = (timeZone: string): number =>
+    Number(new Intl.DateTimeFormat('en-GB', {hour: '2-digit', timeZone}).format(new Date()));
+  // The hour there, and the next one for whoever runs this at its very end.
+  const [first = ''] = zones;
+  const hours = `${hourIn(first)},${(hourIn(first) + 1) % 24}`;
+  const cancels = zones.map((zone) =>
+    cronIn(zone)(`* * ${hours} * * *`, () => void fired.set(zone, (fired.get(zone) ?? 0) + 1)),
+  );
+  t.teardown(() => {
+    for (const cancel of cancels) cancel();
+  });
+  await waitFor(
+    'two seconds to pass there',
+    () => fired.get(first) ?? 0,
+    (count) => count >= 2,
+  );
+  t.same([...fired.keys()], [first], 'elsewhere it is another hour');
+});

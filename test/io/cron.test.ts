@@ -1,5 +1,7 @@
 import {spawnSync} from 'node:child_process';
 import t from 'tap';
+import {cronIn} from '../../agent/io/cron.js';
+import {waitFor} from '../lab/wait.js';
 
 const module = new URL('../../agent/io/cron.js', import.meta.url).href;
 

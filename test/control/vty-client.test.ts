@@ -1,6 +1,6 @@
 import t from 'tap';
 import {VtyClient} from '../../agent/control/vty-client.js';
-import type {UnixConnector, TextStreamHandlers} from '../../agent/io/text-stream.js';
+import type {TextStreamHandlers, UnixConnector} from '../../agent/io/text-stream.js';
 import {FakeClock, settle} from '../fake/clock.js';
 
 /** A client before streams that the test plays. */

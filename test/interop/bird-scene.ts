@@ -4,18 +4,17 @@ import {writeFile} from 'node:fs/promises';
 import type {Test} from 'tap';
 import {BirdAnnouncer} from '../../agent/announce/bird.js';
 import {type BirdConfig, birdDefaults} from '../../agent/config/bird.js';
-import {systemClock} from '../../agent/io/clock.js';
 import {ownedFiles} from '../../agent/io/owned-file.js';
 import {connectUnix} from '../../agent/io/text-stream.js';
 import {parsePrefix} from '../../agent/lib/prefix.js';
-import type {AgentEvent, Clock, Desired, Route} from '../../agent/types.js';
+import type {AgentEvent} from '../../agent/types.js';
 import {Bird} from '../lab/bird.js';
 import {DrivenBird} from '../lab/driven-bird.js';
 import {addAddress, Lab} from '../lab/lab.js';
 import type {Namespace} from '../lab/namespace.js';
-import {type SeenRoute, startRouter} from '../lab/router.js';
+import {startRouter} from '../lab/router.js';
 import {star} from '../lab/topology.js';
-import {waitFor} from '../lab/wait.js';
+import {DrivenScene, hasty} from './driven-scene.js';
 
 /** Addresses of the host. */
 export const a = '192.0.2.1/32';
@@ -44,19 +43,19 @@ export interface SceneOptions {
 }
 
 /** A host with a BIRD that is driven, and a router beside it. */
-export class Scene {
-  readonly events: string[] = [];
-  readonly log: string[] = [];
-
+export class Scene extends DrivenScene {
   private constructor(
-    private readonly t: Test,
+    t: Test,
     readonly lab: Lab,
     readonly host: Namespace,
     readonly bird: DrivenBird,
-    readonly router: Bird,
-    readonly announcer: BirdAnnouncer,
+    override readonly router: Bird,
+    announcer: BirdAnnouncer,
     readonly routerAddress: string,
-  ) {}
+    readonly log: readonly string[],
+  ) {
+    super(t, announcer, router);
+  }
 
   static async set(t: Test, options: SceneOptions): Promise<Scene> {
     const lab = await Lab.create(t);
@@ -105,74 +104,12 @@ export class Scene {
       clock: hasty(options.haste ?? 1),
       emit: (event) => log.push(lineOf(event)),
     });
-    const scene = new Scene(t, lab, host, bird, router, announcer, spoke.address);
-    announcer.on((event) => scene.events.push(`${event.kind} ${event.prefix}`));
-    scene.log.push(...log);
-    t.teardown(() => announcer.stop('keep'));
-    return scene;
-  }
-
-  /** Starts the announcer; resolves once the session is there. */
-  async start(): Promise<void> {
-    await this.announcer.start();
-    await this.sessionUp();
+    return new Scene(t, lab, host, bird, router, announcer, spoke.address, log);
   }
 
   async sessionUp(): Promise<void> {
     await this.bird.waitForPeer(this.routerAddress);
   }
-
-  set(items: readonly Route[], rest: Partial<Omit<Desired<Route>, 'items'>> = {}): void {
-    this.events.length = 0;
-    this.announcer.set({items, adopt: new Set(), complete: true, ...rest});
-  }
-
-  async told(...events: string[]): Promise<void> {
-    const told = await waitFor(
-      'events',
-      () => this.events,
-      (seen) => events.every((event) => seen.includes(event)),
-    );
-    this.t.ok(told.length >= events.length, `told: ${events.join(', ')}`);
-  }
-
-  /** Waits until the router has exactly these prefixes, and answers its routes. */
-  async routerHas(...prefixes: string[]): Promise<readonly SeenRoute[]> {
-    const seen = await waitFor(
-      `the router to have ${prefixes.join(', ') || 'nothing'}`,
-      async () => [...(await this.router.routes('ipv4')), ...(await this.router.routes('ipv6'))],
-      (routes) =>
-        routes
-          .map(({prefix}) => prefix)
-          .toSorted()
-          .join() === prefixes.toSorted().join(),
-    );
-    this.t.equal(seen.length, prefixes.length, `the router has ${prefixes.join(', ') || 'nothing'}`);
-    return seen;
-  }
-
-  word(prefix: string): string {
-    const {items, reasons} = this.announcer.snapshot();
-    const reason = reasons.get(parsePrefix(prefix));
-    return `${String(items.get(parsePrefix(prefix)))}${reason === undefined ? '' : `: ${reason}`}`;
-  }
-
-  async shows(prefix: string, wanted: RegExp): Promise<void> {
-    await waitFor(
-      `${prefix} to be shown as ${wanted}`,
-      () => this.word(prefix),
-      (word) => wanted.test(word),
-    );
-    this.t.pass(`${prefix} is shown as ${wanted}`);
-  }
-}
-
-function hasty(haste: number): Clock {
-  return {
-    now: () => systemClock.now() * haste,
-    wallMs: () => systemClock.wallMs(),
-    after: (ms, fn) => systemClock.after(ms / haste, fn),
-  };
 }
 
 function lineOf(event: AgentEvent): string {

@@ -12,6 +12,7 @@ import type {Namespace} from '../lab/namespace.js';
 import {startRouter} from '../lab/router.js';
 import {type Spoke, star} from '../lab/topology.js';
 import {waitFor} from '../lab/wait.js';
+import {routerHas} from './driven-scene.js';
 
 const [hostAs, routerAs] = [65001, 65002];
 const networks = ['192.0.2.0/24', '198.51.100.0/24', '2001:db8:5::/48'] as const;
@@ -40,16 +41,6 @@ async function scene(t: Test): Promise<{lab: Lab; host: Namespace; spoke: Spoke;
 async function marked(host: Namespace): Promise<string[]> {
   const list = async (family: string) => (await host.ip(`${family} route show proto 153`)).split('\n');
   return [...(await list('-4')), ...(await list('-6'))].map((line) => line.trim()).filter(Boolean);
-}
-
-async function routerHas(t: Test, router: Bird, ...prefixes: string[]): Promise<void> {
-  await waitFor(
-    `the router to have ${prefixes.join(', ') || 'nothing'}`,
-    async () =>
-      [...(await router.routes('ipv4')), ...(await router.routes('ipv6'))].map(({prefix}) => prefix),
-    (seen) => seen.toSorted().join() === prefixes.toSorted().join(),
-  );
-  t.pass(`the router has ${prefixes.join(', ') || 'nothing'}`);
 }
 
 async function agentWith(lab: Lab, host: Namespace, main: string): Promise<Agent> {

@@ -4,20 +4,19 @@ import {join} from 'node:path';
 import t, {type Test} from 'tap';
 import {FrrAnnouncer} from '../../agent/announce/frr.js';
 import {type FrrConfig, frrDefaults} from '../../agent/config/frr.js';
-import {systemClock} from '../../agent/io/clock.js';
 import {systemExec} from '../../agent/io/exec.js';
 import {type Journal, openJournal} from '../../agent/io/journal.js';
 import {connectUnix} from '../../agent/io/text-stream.js';
 import {parseAddress, parsePrefix} from '../../agent/lib/prefix.js';
-import type {AgentEvent, Clock, Desired, Route} from '../../agent/types.js';
 import {communities, route} from '../fake/route.js';
 import {Bird} from '../lab/bird.js';
 import {DrivenFrr} from '../lab/driven-frr.js';
 import {addAddress, Lab} from '../lab/lab.js';
 import type {Namespace} from '../lab/namespace.js';
-import {type SeenRoute, startRouter} from '../lab/router.js';
+import {startRouter} from '../lab/router.js';
 import {star} from '../lab/topology.js';
 import {waitFor} from '../lab/wait.js';
+import {DrivenScene, hasty} from './driven-scene.js';
 
 const a = '192.0.2.1/32';
 const b = '192.0.2.2/32';
@@ -40,19 +39,18 @@ interface SceneOptions {
 }
 
 /** A host with an FRR that is driven, and a router beside it. */
-class Scene {
-  readonly events: string[] = [];
-
+class Scene extends DrivenScene {
   private constructor(
-    private readonly t: Test,
+    t: Test,
     readonly host: Namespace,
     readonly frr: DrivenFrr,
-    readonly router: Bird,
-    readonly announcer: FrrAnnouncer,
+    router: Bird,
+    announcer: FrrAnnouncer,
     readonly journal: Journal,
     readonly routerAddress: string,
-    readonly log: string[],
-  ) {}
+  ) {
+    super(t, announcer, router);
+  }
 
   static async set(t: Test, options: SceneOptions = {}): Promise<Scene> {
     const lab = await Lab.create(t);
@@ -75,7 +73,6 @@ class Scene {
       }),
     );
     if (options.startsFrr !== false) await frr.start();
-    const log: string[] = [];
     const journal = openJournal(join(await lab.newFolder('state'), 'frr.journal'), 'boot');
     const way = options.throughVtysh ? {vtysh: await frr.vtysh()} : {vtySockets: frr.sockets};
     const announcer = new FrrAnnouncer({
@@ -86,66 +83,13 @@ class Scene {
       allowed: () => true,
       managed: options.managed ?? (() => true),
       clock: hasty(options.haste ?? 1),
-      emit: (event) => log.push(lineOf(event)),
+      emit: () => undefined,
     });
-    const scene = new Scene(t, host, frr, router, announcer, journal, spoke.address, log);
-    announcer.on((event) => scene.events.push(`${event.kind} ${event.prefix}`));
-    t.teardown(() => announcer.stop('keep'));
-    return scene;
-  }
-
-  /** Starts the announcer; resolves once the session is there. */
-  async start(): Promise<void> {
-    await this.announcer.start();
-    await this.sessionUp();
+    return new Scene(t, host, frr, router, announcer, journal, spoke.address);
   }
 
   async sessionUp(): Promise<void> {
     await this.frr.waitForPeer(this.routerAddress);
-  }
-
-  set(items: readonly Route[], rest: Partial<Omit<Desired<Route>, 'items'>> = {}): void {
-    this.events.length = 0;
-    this.announcer.set({items, adopt: new Set(), complete: true, ...rest});
-  }
-
-  async told(...events: string[]): Promise<void> {
-    const told = await waitFor(
-      'events',
-      () => this.events,
-      (seen) => events.every((event) => seen.includes(event)),
-    );
-    this.t.ok(told.length >= events.length, `told: ${events.join(', ')}`);
-  }
-
-  /** Waits until the router has exactly these prefixes, and answers its routes. */
-  async routerHas(...prefixes: string[]): Promise<readonly SeenRoute[]> {
-    const seen = await waitFor(
-      `the router to have ${prefixes.join(', ') || 'nothing'}`,
-      async () => [...(await this.router.routes('ipv4')), ...(await this.router.routes('ipv6'))],
-      (routes) =>
-        routes
-          .map(({prefix}) => prefix)
-          .toSorted()
-          .join() === prefixes.toSorted().join(),
-    );
-    this.t.equal(seen.length, prefixes.length, `the router has ${prefixes.join(', ') || 'nothing'}`);
-    return seen;
-  }
-
-  word(prefix: string): string {
-    const {items, reasons} = this.announcer.snapshot();
-    const reason = reasons.get(parsePrefix(prefix));
-    return `${String(items.get(parsePrefix(prefix)))}${reason === undefined ? '' : `: ${reason}`}`;
-  }
-
-  async shows(prefix: string, wanted: RegExp): Promise<void> {
-    await waitFor(
-      `${prefix} to be shown as ${wanted}`,
-      () => this.word(prefix),
-      (word) => wanted.test(word),
-    );
-    this.t.pass(`${prefix} is shown as ${wanted}`);
   }
 
   /** Waits until the running configuration has these lines about prefixes, and no others. */
@@ -157,19 +101,6 @@ class Scene {
         found.length === lines.length && lines.every((line) => found.some((text) => line.test(text))),
     );
   }
-}
-
-function hasty(haste: number): Clock {
-  return {
-    now: () => systemClock.now() * haste,
-    wallMs: () => systemClock.wallMs(),
-    after: (ms, fn) => systemClock.after(ms / haste, fn),
-  };
-}
-
-function lineOf(event: AgentEvent): string {
-  if (event.kind === 'note') return event.message;
-  return 'prefix' in event ? `${event.kind} ${event.prefix}` : event.kind;
 }
 
 const rich = {

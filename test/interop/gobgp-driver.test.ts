@@ -5,12 +5,10 @@ import {join} from 'node:path';
 import t, {type Test} from 'tap';
 import {GobgpAnnouncer} from '../../agent/announce/gobgp.js';
 import {type GobgpConfig, gobgpDefaults} from '../../agent/config/gobgp.js';
-import {systemClock} from '../../agent/io/clock.js';
 import {systemExec} from '../../agent/io/exec.js';
 import {openJournal} from '../../agent/io/journal.js';
 import {connectUnix} from '../../agent/io/text-stream.js';
-import {parseAddress, parsePrefix} from '../../agent/lib/prefix.js';
-import type {Clock, Desired, Route} from '../../agent/types.js';
+import {parseAddress} from '../../agent/lib/prefix.js';
 import {communities, route} from '../fake/route.js';
 import {Agent} from '../lab/agent.js';
 import {Bird} from '../lab/bird.js';
@@ -18,9 +16,10 @@ import {DrivenGobgp} from '../lab/driven-gobgp.js';
 import {startHealth} from '../lab/health.js';
 import {Lab} from '../lab/lab.js';
 import type {Namespace} from '../lab/namespace.js';
-import {type SeenRoute, startRouter} from '../lab/router.js';
+import {startRouter} from '../lab/router.js';
 import {type Spoke, star} from '../lab/topology.js';
 import {waitFor} from '../lab/wait.js';
+import {DrivenScene, hasty, routerHas} from './driven-scene.js';
 
 const a = '192.0.2.1/32';
 const b = '192.0.2.2/32';
@@ -37,72 +36,54 @@ interface SceneOptions {
 }
 
 /** A host with a GoBGP, and a router beside it. */
-class Beside {
-  protected constructor(
-    readonly t: Test,
-    readonly lab: Lab,
-    readonly host: Namespace,
-    readonly gobgp: DrivenGobgp,
-    readonly router: Bird,
-    readonly spoke: Spoke,
-  ) {}
-
-  static async make(t: Test, {extra = '', startsGobgp = true}: SceneOptions): Promise<Beside> {
-    const lab = await Lab.create(t);
-    const {host, spokes} = await star(lab, 1);
-    const [spoke] = spokes;
-    if (!spoke) throw new Error('the star has no spoke');
-    const router = await startRouter(lab, Bird, spoke.namespace, {
-      as: routerAs,
-      routerId: spoke.loopback,
-      neighbors: [{address: spoke.hostAddress, remoteAs: hostAs, passive: false}],
-    });
-    const gobgp = lab.add(
-      new DrivenGobgp(host, await lab.newFolder('driven'), {
-        as: hostAs,
-        routerId: spoke.hostAddress,
-        neighbors: [{address: spoke.address, remoteAs: routerAs}],
-        extra,
-      }),
-    );
-    if (startsGobgp) await gobgp.start();
-    return new Beside(t, lab, host, gobgp, router, spoke);
-  }
-
-  /** Waits until the router has exactly these prefixes, and answers its routes. */
-  async routerHas(...prefixes: string[]): Promise<readonly SeenRoute[]> {
-    const seen = await waitFor(
-      `the router to have ${prefixes.join(', ') || 'nothing'}`,
-      async () => [...(await this.router.routes('ipv4')), ...(await this.router.routes('ipv6'))],
-      (routes) =>
-        routes
-          .map(({prefix}) => prefix)
-          .toSorted()
-          .join() === prefixes.toSorted().join(),
-    );
-    this.t.equal(seen.length, prefixes.length, `the router has ${prefixes.join(', ') || 'nothing'}`);
-    return seen;
-  }
+interface Place {
+  readonly lab: Lab;
+  readonly host: Namespace;
+  readonly gobgp: DrivenGobgp;
+  readonly router: Bird;
+  readonly spoke: Spoke;
 }
 
-class Scene extends Beside {
-  readonly events: string[] = [];
-  readonly #announcer: GobgpAnnouncer;
+async function place(t: Test, {extra = '', startsGobgp = true}: SceneOptions = {}): Promise<Place> {
+  const lab = await Lab.create(t);
+  const {host, spokes} = await star(lab, 1);
+  const [spoke] = spokes;
+  if (!spoke) throw new Error('the star has no spoke');
+  const router = await startRouter(lab, Bird, spoke.namespace, {
+    as: routerAs,
+    routerId: spoke.loopback,
+    neighbors: [{address: spoke.hostAddress, remoteAs: hostAs, passive: false}],
+  });
+  const gobgp = lab.add(
+    new DrivenGobgp(host, await lab.newFolder('driven'), {
+      as: hostAs,
+      routerId: spoke.hostAddress,
+      neighbors: [{address: spoke.address, remoteAs: routerAs}],
+      extra,
+    }),
+  );
+  if (startsGobgp) await gobgp.start();
+  return {lab, host, gobgp, router, spoke};
+}
 
-  private constructor(beside: Beside, announcer: GobgpAnnouncer) {
-    super(beside.t, beside.lab, beside.host, beside.gobgp, beside.router, beside.spoke);
-    this.#announcer = announcer;
-    announcer.on((event) => this.events.push(`${event.kind} ${event.prefix}`));
+class Scene extends DrivenScene {
+  private constructor(
+    t: Test,
+    announcer: GobgpAnnouncer,
+    router: Bird,
+    readonly gobgp: DrivenGobgp,
+    readonly spoke: Spoke,
+  ) {
+    super(t, announcer, router);
   }
 
   static async set(t: Test, options: SceneOptions = {}): Promise<Scene> {
-    const beside = await Beside.make(t, options);
-    const {gobgp, lab} = beside;
+    const {gobgp, lab, router, spoke} = await place(t, options);
     const announcer = new GobgpAnnouncer({
       config: {
         ...gobgpDefaults,
         command: await gobgp.command(),
-        localAddress6: parseAddress(beside.spoke.hostAddress6),
+        localAddress6: parseAddress(spoke.hostAddress6),
         ...options.config,
       },
       connect: (_, handlers) => connectUnix(gobgp.socket, handlers),
@@ -112,60 +93,12 @@ class Scene extends Beside {
       clock: hasty(options.haste ?? 1),
       emit: () => undefined,
     });
-    t.teardown(() => announcer.stop('keep'));
-    return new Scene(beside, announcer);
+    return new Scene(t, announcer, router, gobgp, spoke);
   }
 
-  async start(): Promise<void> {
-    await this.#announcer.start();
-    await this.gobgp.waitForPeer(this.spoke.address);
+  sessionUp(): Promise<void> {
+    return this.gobgp.waitForPeer(this.spoke.address);
   }
-
-  /** Without waiting for a session. */
-  begin(): Promise<void> {
-    return this.#announcer.start();
-  }
-
-  withdraw(): Promise<void> {
-    return this.#announcer.stop('withdraw');
-  }
-
-  set(items: readonly Route[], rest: Partial<Omit<Desired<Route>, 'items'>> = {}): void {
-    this.events.length = 0;
-    this.#announcer.set({items, adopt: new Set(), complete: true, ...rest});
-  }
-
-  async told(...events: string[]): Promise<void> {
-    await waitFor(
-      'events',
-      () => this.events,
-      (seen) => events.every((event) => seen.includes(event)),
-    );
-    this.t.pass(`told: ${events.join(', ')}`);
-  }
-
-  word(prefix: string): string {
-    const {items, reasons} = this.#announcer.snapshot();
-    const reason = reasons.get(parsePrefix(prefix));
-    return `${String(items.get(parsePrefix(prefix)))}${reason === undefined ? '' : `: ${reason}`}`;
-  }
-
-  async shows(prefix: string, wanted: RegExp): Promise<void> {
-    await waitFor(
-      `${prefix} to be shown as ${wanted}`,
-      () => this.word(prefix),
-      (word) => wanted.test(word),
-    );
-    this.t.pass(`${prefix} is shown as ${wanted}`);
-  }
-}
-
-function hasty(haste: number): Clock {
-  return {
-    now: () => systemClock.now() * haste,
-    wallMs: () => systemClock.wallMs(),
-    after: (ms, fn) => systemClock.after(ms / haste, fn),
-  };
 }
 
 t.test('both families, with attributes, changed in place and taken out', async (t) => {
@@ -201,7 +134,7 @@ t.test('both families, with attributes, changed in place and taken out', async (
     (one) => one?.med === 500 && one.communities.length === 0 && one.asPath.length === 1,
   );
   await scene.routerHas(a, b);
-  await scene.withdraw();
+  await scene.announcer.stop('withdraw');
   const [left] = await scene.routerHas(b);
   t.equal(left?.prefix, b, 'never what was not ours');
   t.equal((await scene.gobgp.routes('ipv4')).length, 1);
@@ -209,7 +142,7 @@ t.test('both families, with attributes, changed in place and taken out', async (
 
 t.test('gobgpd comes late, is killed, hangs, loses a route and its neighbor', async (t) => {
   const scene = await Scene.set(t, {startsGobgp: false, haste: 4});
-  await scene.begin();
+  await scene.announcer.start();
   scene.set([route(a)]);
   await scene.shows(a, /^failed: .*50051/);
   await scene.gobgp.start();
@@ -271,8 +204,7 @@ t.test('refused: an import policy, an IPv6 prefix without a next hop', async (t)
 });
 
 t.test('eip-health run, killed; eip-health withdraw, with and without a gobgpd', async (t) => {
-  const beside = await Beside.make(t, {});
-  const {gobgp, host, lab} = beside;
+  const {gobgp, host, lab, router} = await place(t);
   const health = await startHealth(lab, host);
   const agent = await Agent.withFiles(lab, host, {
     'eip-health.yaml': `
@@ -287,18 +219,18 @@ announce: {via: gobgp, med: 9}
 `,
   });
   await agent.start();
-  const [seen] = await beside.routerHas(a);
+  const [seen] = await routerHas(t, router, a);
   t.equal(seen?.med, 9);
   await health.fail();
-  await beside.routerHas();
+  await routerHas(t, router);
   await health.recover();
-  await beside.routerHas(a);
+  await routerHas(t, router, a);
   await agent.kill();
-  await beside.routerHas(a);
+  await routerHas(t, router, a);
   t.match(await agent.cli('withdraw'), `withdrawn ${a} from gobgp\n`);
-  await beside.routerHas();
+  await routerHas(t, router);
   await agent.start();
-  await beside.routerHas(a);
+  await routerHas(t, router, a);
   await agent.kill();
   await gobgp.kill();
   t.match(await agent.cli('withdraw'), `withdrawn ${a} from gobgp\n`, 'it went with gobgpd');

@@ -1,16 +1,16 @@
 /**
- * The hinge of eip-health, and where to start reading. A check's result comes in (`#onResult`), becomes a state
- * (`service/state`), the states become a plan (`service/plan`), and the plan goes to the fanout, which hands every
- * announcer its whole desired set in a safe order. What happened goes out as events, after the wire.
+ * The hinge of eip-health, and where to start reading. A check's result comes in (`#onEnds`), becomes a state
+ * (`service/state`, kept in `service/roster`), the states become a plan (`service/plan`), and the plan goes to the
+ * fanout, which hands every announcer its whole desired set in a safe order. What happened goes out as events, after
+ * the wire.
  */
 
 import {isDeepStrictEqual} from 'node:util';
-import {removedAdmin} from './admin/removed.js';
 import {Fanout} from './announce/fanout.js';
 import {drainBudgetMs} from './config/drain-meaning.js';
-import type {Config, ServiceConfig} from './config/types.js';
+import type {Config} from './config/types.js';
 import type {Cron} from './io/cron.js';
-import {carryOver} from './service/carry-over.js';
+import {atMost} from './lib/at-most.js';
 import type {CheckEffects} from './service/check-loop.js';
 import {
   Contributions,
@@ -19,14 +19,12 @@ import {
   levelOf,
   prefixesOf,
 } from './service/contribution.js';
-import {type CheckEnd, countEnds} from './service/counting.js';
-import {Departures} from './service/departures.js';
+import type {CheckEnd} from './service/counting.js';
 import {type OrderedPlan, type PlannedService, plan} from './service/plan.js';
+import {Roster, type RosterOptions} from './service/roster.js';
 import {type CheckRunner, Runner, type RunnerOptions} from './service/runner.js';
-import {initialServiceState, underAdmin} from './service/state.js';
 import type {
   Address,
-  AdminState,
   AgentEvent,
   Announcer,
   Cancel,
@@ -35,10 +33,9 @@ import type {
   Installer,
   Prefix,
   ServiceName,
-  ServiceState,
 } from './types.js';
 
-export interface AgentOptions {
+export interface AgentOptions extends Pick<RosterOptions, 'adminOf' | 'resume'> {
   readonly config: Config;
   readonly effects: CheckEffects;
   readonly cron: Cron;
@@ -48,12 +45,8 @@ export interface AgentOptions {
   readonly announcers: readonly Announcer[];
   /** What is installed from an earlier life may stay until its service has settled. */
   readonly adopt: boolean;
-  /** What people want of a service now; ask again with `applyAdmin`. Absent: what its configuration says. */
-  readonly adminOf?: (config: ServiceConfig) => {readonly state: AdminState; readonly reason: string};
   /** The prefixes that people hold out now; asked again with `applyAdmin`. Absent: none. */
   readonly held?: () => ReadonlySet<Prefix>;
-  /** The state that an earlier process left a service in; null: it begins anew. Absent: all begin anew. */
-  readonly resume?: (config: ServiceConfig) => ServiceState | null;
   /** What runs the checks; default: again and again. */
   readonly createRunner?: (options: RunnerOptions) => CheckRunner;
   readonly emit: Emit;
@@ -64,21 +57,13 @@ export class Agent {
   readonly #fanout: Fanout;
   readonly #runner: CheckRunner;
   readonly #contributions: Contributions;
-  /** Those of the configuration, and those that it has no more while they drain. */
-  readonly #services = new Map<ServiceName, PlannedService>();
-  /** Services whose old prefixes stay until the new ones of a reload are in. */
-  #retiring: readonly PlannedService[] = [];
+  readonly #roster: Roster;
   #config: Config;
-  /** The services that it has. */
-  #configured: ReadonlySet<ServiceName>;
   #plan: OrderedPlan;
   #settleOver = false;
   /** When the first checks began; null: they have not, or what has not settled is not waited for any more. */
   #settlingSince: number | null = null;
   #draining = false;
-  /** Services that are being withdrawn by plan, and prefixes that a reload took from services. */
-  readonly #leaving: Departures<ServiceName>;
-  readonly #lost: Departures<PlannedService>;
   #stale = false;
   #replanning = false;
   /** From now on only `stop` itself hands out plans. */
@@ -90,9 +75,6 @@ export class Agent {
     const {addresses, announcers, config, createCheck, cron, effects} = options;
     this.#options = options;
     this.#config = config;
-    this.#configured = new Set(config.services.map(({name}) => name));
-    this.#leaving = new Departures(effects.clock);
-    this.#lost = new Departures(effects.clock);
     this.#contributions = new Contributions(announcers.map(({name}) => name));
     this.#fanout = new Fanout({
       addresses,
@@ -108,7 +90,15 @@ export class Agent {
       maxRunning: config.maxRunningChecks,
       onEnds: (service, ends) => this.#onEnds(service, ends),
     });
-    for (const service of config.services) this.#add(service);
+    this.#roster = new Roster(
+      {
+        ...options,
+        clock: effects.clock,
+        onDrained: () => this.#onDrained(),
+        tell: (event) => this.#unsaid.push(event),
+      },
+      config.services,
+    );
     this.#plan = this.#makePlan();
   }
 
@@ -118,7 +108,7 @@ export class Agent {
   }
 
   get services(): readonly PlannedService[] {
-    return [...this.#services.values()];
+    return this.#roster.services;
   }
 
   get load(): CheckRunner['load'] {
@@ -138,19 +128,17 @@ export class Agent {
     await this.#fanout.quiet(this.#config.stepTimeoutMs);
     this.#settlingSince = clock.now();
     this.#armSettle();
-    this.#runner.set(this.#checked());
+    this.#runner.set(this.#roster.checked);
   }
 
   /** Whether nothing is on its way in or out, as far as it waits for anything but announcements. */
   get isAtRest(): boolean {
-    return !this.#replanning && this.#leaving.isEmpty && this.#fanout.isAtRest;
+    return !this.#replanning && this.#roster.isSettled && this.#fanout.isAtRest;
   }
 
   /** Whether the prefix is of something that the configuration has no more, and that still drains. */
   isLeaving(prefix: Prefix): boolean {
-    const removed = [...this.#leaving.keys()].filter((name) => !this.#configured.has(name));
-    const gone = removed.flatMap((name) => this.#services.get(name) ?? []);
-    return [...gone, ...this.#lost.keys()].some(({config}) => prefixesOf(config).includes(prefix));
+    return this.#roster.isLeaving(prefix);
   }
 
   /** Resolves once what was ordered last is done: nothing is on its way out any more; or after `atMostMs`. */
@@ -162,7 +150,7 @@ export class Agent {
 
   /** How long a service is still announced as its `drain` says, in milliseconds; null: it is not being withdrawn. */
   drainLeftMs(name: ServiceName): number | null {
-    return this.#leaving.leftMs(name);
+    return this.#roster.drainLeftMs(name);
   }
 
   /** Runs every check now. */
@@ -173,8 +161,8 @@ export class Agent {
   /** Goes by what people want of the services now. */
   applyAdmin(): void {
     if (this.#stopping) return;
-    for (const service of this.services) this.#services.set(service.config.name, this.#administered(service));
-    this.#runner.set(this.#checked());
+    this.#roster.administer();
+    this.#runner.set(this.#roster.checked);
     this.#replan();
   }
 
@@ -184,31 +172,18 @@ export class Agent {
    */
   async reload(config: Config): Promise<void> {
     if (this.#stopping) return;
-    const before = this.services;
-    const {services, retiring} = carryOver(before, config.services, this.#options.effects.clock.wallMs());
     if (!isDeepStrictEqual(config.allow, this.#config.allow)) this.#fanout.touch();
     this.#config = config;
-    this.#configured = new Set(config.services.map(({name}) => name));
     if (this.#settlingSince !== null) this.#armSettle();
-    this.#services.clear();
-    const removed = before.filter(({config: {name}}) => !this.#configured.has(name));
-    for (const service of [...services, ...removed]) {
-      this.#services.set(service.config.name, this.#administered(service));
-    }
-    for (const {
-      config: {name},
-    } of removed)
-      if (!this.#leaving.has(name)) this.#services.delete(name);
-    this.#retiring = retiring;
+    const mustRetire = this.#roster.reload(config.services);
     this.#runner.setLimit(config.maxRunningChecks);
-    this.#runner.set(this.#checked());
+    this.#runner.set(this.#roster.checked);
     this.#replan(false);
     this.#handOut();
-    if (retiring.length === 0) return;
+    if (!mustRetire) return;
     await this.#fanout.quiet(config.stepTimeoutMs);
     if (this.#stopping) return;
-    for (const service of retiring) this.#lose(service);
-    this.#retiring = [];
+    this.#roster.retire();
     this.#handOut();
   }
 
@@ -225,8 +200,7 @@ export class Agent {
     const isKernel = ({name}: Announcer): boolean => name === 'kernel';
 
     this.#stopping = true;
-    for (const departures of [this.#leaving, this.#lost]) departures.freeze();
-    this.#retiring = [];
+    this.#roster.freeze();
     this.#cancelSettle();
     this.#runner.stop();
     if (mode === 'withdraw') await this.#withdraw(drainBudgetMs(stopTimeoutMs));
@@ -239,7 +213,7 @@ export class Agent {
   }
 
   async #withdraw(budgetMs: number): Promise<void> {
-    const slow = this.#planned().filter(
+    const slow = this.#roster.planned.filter(
       ({config, leaving, state}) =>
         isAnnouncedWhileDraining(config) && isAnnounced(levelOf(config, state, true, leaving)),
     );
@@ -266,14 +240,16 @@ export class Agent {
   }
 
   #onEnds(name: ServiceName, ends: readonly CheckEnd[]): boolean {
-    const service = this.#services.get(name);
-    if (!service) return false;
-    const {clock} = this.#options.effects;
-    const {events, isCounting, state} = countEnds(service, ends, clock.now(), clock.wallMs());
-    this.#services.set(name, {config: service.config, state});
-    this.#unsaid.push(...events);
-    this.#replan(state.settled !== service.state.settled);
-    return isCounting;
+    const counted = this.#roster.count(name, ends);
+    if (!counted) return false;
+    this.#replan(counted.changed);
+    return counted.isCounting;
+  }
+
+  #onDrained(): void {
+    if (this.#stopping) return;
+    this.#runner.set(this.#roster.checked);
+    this.#replan();
   }
 
   /** Once for all results of one burst: hands out a new plan if anything changed, then says what happened. */
@@ -298,7 +274,7 @@ export class Agent {
   }
 
   #makePlan(): OrderedPlan {
-    return plan([...this.#planned(), ...this.#retiring], {
+    return plan(this.#roster.planned, {
       contributions: this.#contributions,
       adopting: this.#options.adopt && !this.#settleOver,
       settleOver: this.#settleOver,
@@ -307,78 +283,8 @@ export class Agent {
     });
   }
 
-  /** Everything that is to be there, and how long what is being withdrawn by plan still takes. */
-  #planned(): readonly (PlannedService & {readonly leftMs: number | null})[] {
-    const services = this.services.map(({config, state}) => {
-      const leftMs = this.#leaving.leftMs(config.name);
-      return {config, state, leaving: leftMs !== null, leftMs};
-    });
-    // They fare as the service that they are of.
-    const lost = [...this.#lost.keys()].map((service) => ({
-      config: service.config,
-      state: this.#services.get(service.config.name)?.state ?? service.state,
-      leaving: true,
-      leftMs: this.#lost.leftMs(service),
-    }));
-    return [...services, ...lost];
-  }
-
-  #add(config: ServiceConfig): void {
-    const {effects, resume} = this.#options;
-    const state = resume?.(config) ?? initialServiceState(config, effects.clock.wallMs());
-    this.#services.set(config.name, this.#administered({config, state}));
-  }
-
-  /** The service as people want it now. A planned withdrawal is announced worse first, where that is configured. */
-  #administered(service: PlannedService): PlannedService {
-    const {config, state} = service;
-    const {name, drain} = config;
-    const {state: wanted, reason} = this.#adminOf(config);
-    const goes = wanted === 'drained' || wanted === 'disabled';
-    if (!goes || !isAnnouncedWhileDraining(config)) this.#leaving.cancel(name);
-    else if (isAnnounced(levelOf(config, state))) {
-      this.#leaving.begin(name, drain.forMs, () => this.#left(name));
-    }
-    // The checks go on as long as it is announced.
-    const to = wanted === 'disabled' && this.#leaving.has(name) ? 'drained' : wanted;
-    if (to === state.admin) return service;
-    this.#unsaid.push({kind: 'admin-state', service: name, from: state.admin, to, reason});
-    const wallMs = this.#options.effects.clock.wallMs();
-    return {config, state: underAdmin(state, config, to, reason, wallMs)};
-  }
-
-  #adminOf(config: ServiceConfig): {readonly state: AdminState; readonly reason: string} {
-    if (!this.#configured.has(config.name)) return removedAdmin;
-    if (this.#options.adminOf) return this.#options.adminOf(config);
-    return {state: config.enabled ? 'enabled' : 'disabled', reason: 'as its configuration says'};
-  }
-
-  /** A service has drained. */
-  #left(name: ServiceName): void {
-    if (!this.#configured.has(name)) this.#services.delete(name);
-    this.applyAdmin();
-  }
-
-  /** A service has lost prefixes, which go as it would itself. */
-  #lose(service: PlannedService): void {
-    const {config} = service;
-    if (!isAnnouncedWhileDraining(config)) return;
-    this.#lost.begin(service, config.drain.forMs, () => this.#replan());
-  }
-
-  /** The services whose checks run: all but the disabled ones. */
-  #checked(): readonly ServiceConfig[] {
-    return this.services.filter(({state}) => state.admin !== 'disabled').map(({config}) => config);
-  }
-
-  /** Waits for `work`, but no longer than `ms`. */
-  async #atMost(ms: number, work: Promise<void>): Promise<void> {
-    let cancel: Cancel = () => {};
-    const timeout = new Promise<void>((resolve) => {
-      cancel = this.#options.effects.clock.after(ms, resolve);
-    });
-    await Promise.race([work, timeout]);
-    cancel();
+  #atMost(ms: number, work: Promise<void>): Promise<void> {
+    return atMost(this.#options.effects.clock, ms, work);
   }
 }
 

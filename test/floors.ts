@@ -8,7 +8,7 @@ const floors: readonly (readonly [RegExp, number])[] = [
   [/^agent\/bgp\/(wire\/|fsm|adj-out)/, 1],
   [/^agent\/bfd\/(packet|fsm|authentication)/, 1],
   [/^agent\/control\/[^/]*-protocol\.ts$/, 1],
-  [/^agent\/service\/(state|plan|contribution|carry-over|departures)\.ts$/, 1],
+  [/^agent\/service\/(state|plan|contribution|carry-over|counting|departures)\.ts$/, 1],
   [/^agent\/config\/load\.ts$/, 3],
   [/^agent\/config\//, 1],
   [/^checks\//, 1],

@@ -40,9 +40,11 @@ t.test('every example of a whole configuration is sound and can be printed', (t)
   );
   t.ok(mains.length > 0);
   for (const name of mains) {
+    const text = readFileSync(join(folder, 'examples', name), 'utf8');
     const {config, problems} = loadConfig({configFile: join(folder, 'examples', name)});
     t.same(problems.filter(({severity}) => severity === 'error').map(formatProblem), [], name);
-    t.ok(config && config.services.length > 0, name);
+    // Where services come from IPVS there are none to read.
+    t.ok(config && config.services.length > 0 !== /^conf_d: false$/m.test(text), name);
     if (!config) continue;
     const printed = join(t.testdirName, name);
     mkdirSync(dirname(printed), {recursive: true});

@@ -4,6 +4,7 @@
  */
 
 import {execFile} from 'node:child_process';
+import {readFileSync} from 'node:fs';
 import {mkdir, symlink, writeFile} from 'node:fs/promises';
 import {join} from 'node:path';
 import t from 'tap';
@@ -15,25 +16,17 @@ import {startRouter} from '../lab/router.js';
 import {Rsyslog} from '../lab/rsyslog.js';
 import {star} from '../lab/topology.js';
 import {waitFor} from '../lab/wait.js';
+import {root} from '../root.js';
 
 const [hostAs, routerAs] = [65001, 65002];
-const vips = ['192.0.2.1/32', '192.0.2.2/32', '2001:db8::1/128'];
+const vips = ['192.0.2.1/32', '192.0.2.2/32', '2001:db8::1/128', '2001:db8::2/128'];
 
-const operatorsOwn = `
-router bgp ${hostAs}
- no bgp network import-check
- address-family ipv4 unicast
-  network 192.0.2.1/32 route-map BGP1
-  network 192.0.2.2/32 route-map BGP2
- exit-address-family
- address-family ipv6 unicast
-  network 2001:db8::1/128 route-map BGP1
- exit-address-family
-route-map BGP1 permit 10
- set as-path prepend ${hostAs}
-route-map BGP2 permit 10
- set as-path prepend ${hostAs} ${hostAs}
-`;
+/** The example for such hosts, with the neighbor and the AS number of this place. */
+const example = readFileSync(join(root, 'conf.d/examples/quagga-lvs/frr.conf'), 'utf8');
+const operatorsOwn = example
+  .replaceAll('64699', String(hostAs))
+  .replace(/^ +neighbor .*\n/gm, '')
+  .replace(/^router bgp .*$/m, '$&\n no bgp network import-check');
 
 t.teardown(cleanUp);
 
@@ -62,7 +55,7 @@ t.test("a VIP is deleted and added by its name, with the operator's route-maps",
   const hosts = join(folder, 'hosts');
   await writeFile(
     hosts,
-    '192.0.2.1 vip-1.tld\n192.0.2.2 vip-1.tld\n2001:db8::1 vip-1.tld\n203.0.113.1 other.tld\n',
+    '192.0.2.1 vip-1.tld\n192.0.2.2 vip-1.tld\n2001:db8::1 vip-1.tld\n2001:db8::2 vip-1.tld\n203.0.113.1 other.tld\n',
   );
   const link = join(folder, 'vip_mgmt');
   await symlink(program, link);
@@ -97,7 +90,7 @@ t.test("a VIP is deleted and added by its name, with the operator's route-maps",
     );
     return seen.map(({prefix, asPath}) => `${prefix} ${asPath.length}`).toSorted();
   };
-  const before = ['192.0.2.1/32 2', '192.0.2.2/32 3', '2001:db8::1/128 2'];
+  const before = ['192.0.2.1/32 2', '192.0.2.2/32 3', '2001:db8::1/128 2', '2001:db8::2/128 3'];
   t.same(await routerHas(...vips), before);
 
   t.match(await vipMgmt('-d', 'vip-1.tld'), {
@@ -120,18 +113,23 @@ t.test("a VIP is deleted and added by its name, with the operator's route-maps",
   t.match(await vipMgmt('-a', 'vip-1.tld'), {
     code: 0,
     stdout: 'Route 192.0.2.2/32 already exists\n',
-    stderr: 'bgp_mgt: Adding route to 192.0.2.1/32\nbgp_mgt: Adding route to 2001:db8::1/128\n',
+    stderr: vips
+      .filter((prefix) => prefix !== '192.0.2.2/32')
+      .map((prefix) => `bgp_mgt: Adding route to ${prefix}\n`)
+      .join(''),
   });
   t.same(await routerHas(...vips), before);
-  t.same((await frr.lines(/^network /)).length, 3);
+  t.same((await frr.lines(/^network /)).length, 4);
 
-  await rsyslog.message('Adding route to 2001:db8::1/128');
+  await rsyslog.message('Adding route to 2001:db8::2/128');
   const told = rsyslog.messages.filter(({app}) => app === 'bgp_mgt');
   t.same(
     told.map(({text}) => text),
     [
       ...vips.map((prefix) => `Deleting route to ${prefix}`),
-      ...['192.0.2.2/32', '192.0.2.1/32', '2001:db8::1/128'].map((prefix) => `Adding route to ${prefix}`),
+      ...['192.0.2.2/32', '192.0.2.1/32', '2001:db8::1/128', '2001:db8::2/128'].map(
+        (prefix) => `Adding route to ${prefix}`,
+      ),
     ],
     'as logger(1) was told',
   );

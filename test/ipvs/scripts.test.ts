@@ -3,6 +3,8 @@
  * operator's lines, the VIPs on lo. In a machine of its own.
  */
 
+import {readFileSync} from 'node:fs';
+import {join} from 'node:path';
 import t from 'tap';
 import {guestNode} from '../lab/uml.js';
 import type {Ran} from '../lab/uml-protocol.js';
@@ -13,14 +15,13 @@ import {Frr} from './frr.js';
 import {sorryServer, startKeepalived, startServer} from './keepalived.js';
 
 const folder = '/run/scripts';
-const configuration = `
-conf_d: false
+/** As it is shipped, with places of this machine. */
+const example = readFileSync(join(root, 'conf.d/examples/quagga-lvs/eip-health.yaml'), 'utf8');
+const configuration = `${example}
 state_dir: ${folder}/state
 control_socket: ${folder}/control.sock
 step_timeout: 10s
 router_id: ${here.address}
-allow: [192.0.2.0/24, "2001:db8::/64"]
-frr: {only_configured: true}
 `;
 /** What the operator has in FRR; keepalived serves more. */
 const configured = ['192.0.2.80/32', '192.0.2.82/32', '2001:db8::80/128'] as const;

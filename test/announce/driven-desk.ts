@@ -69,7 +69,8 @@ export abstract class DrivenDesk {
 
   /** Lets happen what happens without much time passing: answers, files, timers of less than a second. */
   async quiet(): Promise<void> {
-    for (let still = 0; still < 5; ) {
+    // On a busy machine what is written to a socket may take some turns to be read.
+    for (let still = 0; still < 15; ) {
       await settle();
       if (this.isBusy() || this.#shortTimers > 0) still = 0;
       else if (this.advanceShortly()) still = 0;
